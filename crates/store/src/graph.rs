@@ -1,0 +1,247 @@
+//! One open graph: its one writer, its log, and what is folded.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use arc_swap::ArcSwap;
+use model::Content;
+
+use crate::bulk::{BulkLoad, BulkOptions};
+use crate::error::Error;
+use crate::log::group::Log;
+use crate::fold::Folding;
+use crate::manifest::Manifests;
+use crate::pin::{Pin, PinRequest, Pins};
+use crate::pool::PoolShared;
+use crate::state::GraphState;
+use crate::sync::{lock, read};
+use crate::transaction::Transaction;
+
+/// One open graph. Clones are the same graph.
+#[derive(Clone)]
+pub struct Graph {
+    pub(crate) shared: Arc<GraphShared>,
+}
+
+pub(crate) struct GraphShared {
+    pub(crate) pool: Arc<PoolShared>,
+    pub(crate) id: String,
+    pub(crate) published: ArcSwap<GraphState>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) log: Log,
+    pub(crate) manifests: Manifests,
+    pub(crate) pins: Pins,
+    /// The newest manifest. Its lock is held by whoever folds or compacts.
+    pub(crate) folding: Mutex<Folding>,
+    /// The newest manifest's number and timeline, and the bytes of its deltas, for pins, which
+    /// must not wait for a fold. Taken after `writer`, never before.
+    pub(crate) folded: Mutex<Folded>,
+    /// Set once, when the graph is closed.
+    pub(crate) closed: AtomicBool,
+}
+
+/// What a pin needs to know of the newest manifest.
+#[derive(Debug, Clone)]
+pub(crate) struct Folded {
+    pub(crate) manifest: u64,
+    pub(crate) timeline: String,
+    pub(crate) delta_bytes: u64,
+}
+
+/// The writing end of a graph.
+pub(crate) struct Writer {
+    /// The newest state; its last commits may not be durable yet, so nobody else sees it.
+    pub(crate) head: Arc<GraphState>,
+    pub(crate) mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Open,
+    Loading,
+    Closed,
+}
+
+/// How a graph fares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why it takes no more writes, if it does not.
+    pub log_failed: Option<String>,
+    /// Bytes of log that recovery would replay.
+    pub log_bytes: u64,
+    /// Bytes of commits that are not folded yet, in memory.
+    pub overlay_bytes: u64,
+    /// Deltas on top of the base.
+    pub deltas: u64,
+}
+
+/// A state of a graph that never changes; valid as long as somebody holds it.
+#[derive(Debug, Clone)]
+pub struct Snapshot(pub(crate) Arc<GraphState>);
+
+impl Deref for Snapshot {
+    type Target = GraphState;
+
+    fn deref(&self) -> &GraphState {
+        &self.0
+    }
+}
+
+impl Graph {
+    /// The graph's id.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// The newest durable state. Costs two pointer copies.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.shared.published.load_full())
+    }
+
+    /// Runs one transaction and returns when it is durable. If `change` fails, nothing happened.
+    /// Transactions run one after the other; their syncs are shared.
+    pub fn write<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.make_room()?;
+        let mut writer = self.shared.writer_in(Mode::Open)?;
+        let mut state = GraphState::clone(&writer.head);
+        let mut transaction = Transaction::new(&mut state);
+        let result = change(&mut transaction)?;
+        let now_us = self.shared.pool.env.clock.now_us();
+        let lsn = match transaction.finish(now_us) {
+            Some(payload) => self.shared.commit(&mut writer, state, &payload)?,
+            // What it read may not be durable yet: a reply must not outrun the sync.
+            None => writer.head.lsn,
+        };
+        drop(writer);
+        self.shared.log.wait_durable(lsn, &self.shared.published)?;
+        Ok(result)
+    }
+
+    /// Keeps the newest durable state: one small file. Writers do not wait for it, nor it for
+    /// them or for a fold.
+    pub fn add_pin(&self, request: PinRequest) -> Result<Pin, Error> {
+        crate::pool::check_name(&request.id)?;
+        let _kept = read(&self.shared.pool.sweeping);
+        self.shared.check_open()?;
+        // Together: a bulk load changes both under this lock, so that no pin ever names a manifest
+        // that does not know the tree of its state.
+        let (folded, state) = {
+            let folded = lock(&self.shared.folded);
+            (folded.clone(), self.shared.published.load_full())
+        };
+        let bytes = folded.delta_bytes + self.shared.log.segment_bytes();
+        let now_us = self.shared.pool.env.clock.now_us();
+        let mut pin = Pin::of(&state, request, &self.shared.id, (folded.manifest, &folded.timeline), bytes);
+        pin.time_us = now_us;
+        self.shared.pins.write(&pin)?;
+        Ok(pin)
+    }
+
+    /// Starts a bulk load. Until it is committed or dropped, other writes fail; reads go on.
+    pub fn bulk_load(&self, options: BulkOptions) -> Result<BulkLoad, Error> {
+        BulkLoad::start(self, options)
+    }
+
+    /// Removes all vertices and edges, and on demand all labels.
+    pub fn clear(&self, clear_schema: bool) -> Result<(), Error> {
+        let load = self.bulk_load(BulkOptions::default())?;
+        load.commit_empty(clear_schema)
+    }
+
+    /// How the graph fares.
+    pub fn health(&self) -> Health {
+        let state = self.shared.published.load();
+        let frozen = state.frozen.as_ref().map_or(0, |overlay| overlay.weight());
+        Health {
+            log_failed: self.shared.log.failure(),
+            log_bytes: self.shared.log.segment_bytes(),
+            overlay_bytes: (state.live.weight() + frozen) as u64,
+            deltas: state.generation.deltas.len() as u64,
+        }
+    }
+
+    /// Closes the graph: waits for commits, seals the log. Later calls fail.
+    pub fn close(&self) -> Result<(), Error> {
+        let _folding = lock(&self.shared.folding);
+        let mut writer = lock(&self.shared.writer);
+        if writer.mode == Mode::Closed {
+            return Ok(());
+        }
+        writer.mode = Mode::Closed;
+        self.shared.closed.store(true, Ordering::Release);
+        let drained = self.shared.log.wait_durable(writer.head.lsn, &self.shared.published);
+        let sealed = drained.and_then(|()| self.shared.log.timeline.seal_finished(None));
+        self.shared.pool.forget(&self.shared.id);
+        sealed
+    }
+}
+
+impl GraphShared {
+    /// The writer, if the graph is in `mode`.
+    pub(crate) fn writer_in(&self, mode: Mode) -> Result<MutexGuard<'_, Writer>, Error> {
+        let writer = lock(&self.writer);
+        if writer.mode == mode {
+            return Ok(writer);
+        }
+        let graph = self.id.clone();
+        Err(match writer.mode {
+            Mode::Loading => Error::GraphLoading { graph },
+            Mode::Open | Mode::Closed => Error::GraphClosed { graph },
+        })
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::GraphClosed { graph: self.id.clone() });
+        }
+        Ok(())
+    }
+
+    /// Queues a transaction's record and makes its state the head.
+    pub(crate) fn commit(
+        &self,
+        writer: &mut Writer,
+        state: GraphState,
+        payload: &[u8],
+    ) -> Result<u64, Error> {
+        let state = Arc::new(state);
+        self.log.append(payload, Arc::clone(&state))?;
+        let lsn = state.lsn;
+        writer.head = state;
+        Ok(lsn)
+    }
+
+    /// Waits until everything is durable, then replaces the state by one that holds the same
+    /// graph in another form. The caller keeps writers out by holding `writer`.
+    pub(crate) fn replace_form(
+        &self,
+        writer: &mut Writer,
+        change: impl FnOnce(&mut GraphState),
+    ) -> Result<(), Error> {
+        self.log.wait_durable(writer.head.lsn, &self.published)?;
+        let mut state = GraphState::clone(&writer.head);
+        change(&mut state);
+        let state = Arc::new(state);
+        self.published.store(Arc::clone(&state));
+        writer.head = state;
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// Counts and sums the graph anew, from its data. The result equals [`GraphState::content`],
+    /// or the graph is damaged: this is the proof.
+    pub fn recount(&self) -> Result<Content, Error> {
+        crate::recount::recount(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! The segments of one timeline as files: `log/<timeline>/<first>.active`, sealed as
+//! `log/<timeline>/<first>-<last>-<µs>.sealed`: numbers of its first and last record, 20 digits
+//! each, and when the last was made, so that retention need not open it.
+
+use std::io;
+
+use crate::disk::{Env, File};
+use crate::error::{At, Doing, Error};
+use crate::log::record::Record;
+use crate::log::segment::{self, Framer, Header, Segment};
+
+/// One timeline's directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeline {
+    env: Env,
+    name: String,
+    dir: String,
+    tmp: String,
+}
+
+/// A segment by its file name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SegmentFile {
+    pub(crate) first_lsn: u64,
+    /// `None` while it is active.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// What the name of a sealed segment says of its last record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sealed {
+    pub(crate) last_lsn: u64,
+    pub(crate) last_us: i64,
+}
+
+/// The segment that takes records.
+pub(crate) struct ActiveSegment {
+    pub(crate) first_lsn: u64,
+    file: Box<dyn File>,
+    hasher: blake3::Hasher,
+    pub(crate) len: u64,
+}
+
+impl Timeline {
+    pub(crate) fn new(env: Env, pool: &str, name: &str) -> Self {
+        Self { env, name: name.into(), dir: format!("{pool}/log/{name}"), tmp: format!("{pool}/tmp") }
+    }
+
+    pub(crate) fn path(&self, segment: &SegmentFile) -> String {
+        let SegmentFile { first_lsn, sealed } = segment;
+        match sealed {
+            None => format!("{}/{first_lsn:020}.active", self.dir),
+            Some(Sealed { last_lsn, last_us }) => {
+                format!("{}/{first_lsn:020}-{last_lsn:020}-{last_us:020}.sealed", self.dir)
+            }
+        }
+    }
+
+    /// All segments by first record. Of a segment that is there in both forms only the sealed
+    /// one counts: it was complete before the other was to go.
+    pub(crate) fn segments(&self) -> Result<Vec<SegmentFile>, Error> {
+        let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
+        let mut segments: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        segments.sort_by_key(|segment| (segment.first_lsn, segment.sealed.is_none()));
+        segments.dedup_by_key(|segment| segment.first_lsn);
+        Ok(segments)
+    }
+
+    /// The bytes of a segment in unsealed form.
+    fn read(&self, file: &SegmentFile) -> Result<Vec<u8>, Error> {
+        let path = self.path(file);
+        let bytes = self.env.disk.read(&path).doing("read", &path)?;
+        let raw = if file.sealed.is_some() { segment::unseal(&bytes, &path)? } else { bytes };
+        Ok(raw)
+    }
+
+    /// Calls `visit` with every record after `after_lsn` up to `last_lsn` (all if `None`), in
+    /// order, and checks that none is missing. Returns the last segment, to be continued.
+    pub(crate) fn replay(
+        &self,
+        after_lsn: u64,
+        last_lsn: Option<u64>,
+        visit: &mut dyn FnMut(Record, &str) -> Result<(), Error>,
+    ) -> Result<Option<Tail>, Error> {
+        let all = self.segments()?;
+        let start = all.partition_point(|segment| segment.first_lsn <= after_lsn + 1).saturating_sub(1);
+        let end = last_lsn.map_or(all.len(), |last| all.partition_point(|segment| segment.first_lsn <= last));
+        let (mut next, mut tail) = (after_lsn + 1, None::<Tail>);
+        for (nr, file) in all.iter().enumerate().take(end).skip(start) {
+            let path = self.path(file);
+            let bytes = self.read(file)?;
+            let segment = Segment::parse(&bytes, &path)?;
+            self.check_place(&segment, &bytes, file, tail.as_ref())?;
+            if segment.valid < bytes.len() {
+                segment.check_tail(&bytes, &path)?;
+                if nr + 1 < all.len() || file.sealed.is_some() {
+                    return Err(Error::corrupt(path, format!("damaged at byte {}", segment.valid)));
+                }
+            }
+            for range in &segment.records {
+                let payload = &bytes[range.clone()];
+                let (lsn, _) = Record::peek(payload).at(&path)?;
+                if lsn < next || last_lsn.is_some_and(|last| lsn > last) {
+                    continue;
+                }
+                visit(Record::decode(payload).at(&path)?, &path)?;
+                next = lsn + 1;
+            }
+            let hash = *blake3::hash(&bytes[..segment.valid]).as_bytes();
+            let torn = segment.valid < bytes.len();
+            tail = Some(Tail { file: file.clone(), segment, hash, torn });
+        }
+        if let Some(last) = last_lsn.filter(|last| *last >= next) {
+            return Err(Error::corrupt(&self.dir, format!("records {next} to {last} are missing")));
+        }
+        Ok(tail)
+    }
+
+    /// A segment must be where its name says, and follow the one before it.
+    fn check_place(
+        &self,
+        segment: &Segment,
+        bytes: &[u8],
+        file: &SegmentFile,
+        before: Option<&Tail>,
+    ) -> Result<(), Error> {
+        let path = self.path(file);
+        let header = &segment.header;
+        let last = last_record(segment, bytes, &path)?;
+        let named = header.timeline == self.name
+            && header.first_lsn == file.first_lsn
+            && (file.sealed.is_none() || file.sealed == last);
+        if !named {
+            return Err(Error::corrupt(path, "it is not the segment that its name says"));
+        }
+        if before.is_some_and(|before| before.hash != header.previous || before.next_lsn() != header.first_lsn) {
+            return Err(Error::corrupt(path, "it does not follow the segment before it"));
+        }
+        Ok(())
+    }
+
+    /// Starts a segment: its file appears with its header or not at all.
+    pub(crate) fn start(&self, first_lsn: u64, previous: [u8; 32]) -> Result<(ActiveSegment, Framer), Error> {
+        let header = Header { timeline: self.name.clone(), first_lsn, previous }.encode();
+        let path = self.path(&SegmentFile { first_lsn, sealed: None });
+        self.write_new(&path, &header)?;
+        let file = self.env.disk.append(&path).doing("opened", &path)?;
+        let framer = Framer::after_header(&header);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&header);
+        Ok((ActiveSegment { first_lsn, file, hasher, len: header.len() as u64 }, framer))
+    }
+
+    /// Goes on with an active segment after recovery, cutting a torn record off.
+    pub(crate) fn resume(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
+        let path = self.path(&tail.file);
+        let mut file = self.env.disk.append(&path).doing("opened", &path)?;
+        if tail.torn {
+            file.truncate(tail.segment.valid as u64).and_then(|()| file.sync()).doing("cut", &path)?;
+        }
+        let bytes = self.env.disk.read_at(&path, 0, tail.segment.valid).doing("read", &path)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&bytes);
+        let first_lsn = tail.file.first_lsn;
+        let active = ActiveSegment { first_lsn, file, hasher, len: tail.segment.valid as u64 };
+        Ok((active, tail.segment.framer.clone()))
+    }
+
+    /// Seals every finished segment: all active ones but the one that starts at `open`.
+    pub(crate) fn seal_finished(&self, open: Option<u64>) -> Result<(), Error> {
+        let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
+        let files: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        let sealed = |first| files.iter().any(|file| file.first_lsn == first && file.sealed.is_some());
+        for file in files.iter().filter(|file| file.sealed.is_none() && Some(file.first_lsn) != open) {
+            let path = self.path(file);
+            if !sealed(file.first_lsn) {
+                self.seal(file, &path)?;
+            }
+            self.env.disk.remove(&path).doing("removed", &path)?;
+        }
+        Ok(())
+    }
+
+    fn seal(&self, file: &SegmentFile, path: &str) -> Result<(), Error> {
+        let raw = self.env.disk.read(path).doing("read", path)?;
+        let segment = Segment::parse(&raw, path)?;
+        if segment.valid < raw.len() {
+            return Err(Error::corrupt(path, format!("damaged at byte {}", segment.valid)));
+        }
+        // A segment without records says nothing and is simply dropped.
+        let Some(last) = last_record(&segment, &raw, path)? else { return Ok(()) };
+        let bytes = segment::seal(&raw).doing("compressed", path)?;
+        let sealed = SegmentFile { first_lsn: file.first_lsn, sealed: Some(last) };
+        self.write_new(&self.path(&sealed), &bytes)
+    }
+
+    fn write_new(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        write_new(&self.env, &self.tmp, path, bytes).doing("written", path)
+    }
+
+    pub(crate) fn remove(&self, file: &SegmentFile) -> Result<u64, Error> {
+        let path = self.path(file);
+        let len = self.env.disk.len(&path).doing("read", &path)?;
+        self.env.disk.remove(&path).doing("removed", &path)?;
+        Ok(len)
+    }
+}
+
+/// A file that appears whole and durable under a name that must be free.
+pub(crate) fn write_new(env: &Env, tmp: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let tmp = format!("{tmp}/{}", env.fresh_name());
+    let mut file = env.disk.create(&tmp)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync());
+    let published = written.and_then(|()| env.disk.publish(&tmp, path));
+    if published.is_err() {
+        // Best effort: what stays is removed when the pool is opened next.
+        let _ = env.disk.remove(&tmp);
+    }
+    published?;
+    env.disk.sync_dir(crate::disk::parent(path))
+}
+
+/// The last segment of a replay.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) file: SegmentFile,
+    segment: Segment,
+    pub(crate) hash: [u8; 32],
+    torn: bool,
+}
+
+impl Tail {
+    pub(crate) fn next_lsn(&self) -> u64 {
+        self.file.first_lsn + self.segment.records.len() as u64
+    }
+}
+
+impl ActiveSegment {
+    /// Appends and syncs. After an error nothing more may be written.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.file.sync()?;
+        self.hasher.update(bytes);
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The hash that the next segment names.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        *self.hasher.finalize().as_bytes()
+    }
+}
+
+/// What the name of a sealed segment must say.
+fn last_record(segment: &Segment, bytes: &[u8], path: &str) -> Result<Option<Sealed>, Error> {
+    let Some(range) = segment.records.last() else { return Ok(None) };
+    let (last_lsn, last_us) = Record::peek(&bytes[range.clone()]).at(path)?;
+    Ok(Some(Sealed { last_lsn, last_us }))
+}
+
+fn parse_name(name: &str) -> Option<SegmentFile> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    let mut numbers = stem.split('-');
+    let first_lsn = numbers.next()?.parse().ok()?;
+    let sealed = match kind {
+        "active" => None,
+        "sealed" => Some(Sealed {
+            last_lsn: numbers.next()?.parse().ok()?,
+            last_us: numbers.next()?.parse().ok()?,
+        }),
+        _ => return None,
+    };
+    numbers.next().is_none().then_some(SegmentFile { first_lsn, sealed })
+}
