@@ -344,11 +344,12 @@ impl BulkLoad {
         let Some(payload) = transaction.finish(shared.pool.env.clock.now_us()) else { return Ok(()) };
         // Held until the manifest knows the tree: see `Graph::add_pin`.
         let mut folded = lock(&shared.folded);
-        let lsn = shared.commit(&mut writer, state, &payload)?;
+        let (lsn, state) = (state.lsn, Arc::new(state));
+        shared.log.append(&[payload], lsn, || Arc::clone(&state))?;
+        writer.head = Arc::clone(&state);
         shared.log.wait_durable(lsn, &shared.published)?;
         writer.mode = Mode::Open;
         shared.log.roll(lsn + 1)?;
-        let state = Arc::clone(&writer.head);
         let manifest = shared.next_manifest(&folding.manifest, &state, &state.generation);
         shared.manifests.write(&manifest)?;
         let timeline = manifest.log.timeline.clone();

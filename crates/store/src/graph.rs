@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use model::Content;
 
 use crate::bulk::{BulkLoad, BulkOptions};
+use crate::commit::Waiting;
 use crate::error::Error;
 use crate::log::group::Log;
 use crate::fold::Folding;
@@ -16,7 +17,6 @@ use crate::pin::{Pin, PinRequest, Pins};
 use crate::pool::PoolShared;
 use crate::state::GraphState;
 use crate::sync::{lock, read};
-use crate::transaction::Transaction;
 
 /// One open graph. Clones are the same graph.
 #[derive(Clone)]
@@ -29,6 +29,7 @@ pub(crate) struct GraphShared {
     pub(crate) id: String,
     pub(crate) published: ArcSwap<GraphState>,
     pub(crate) writer: Mutex<Writer>,
+    pub(crate) waiting: Waiting,
     pub(crate) log: Log,
     pub(crate) manifests: Manifests,
     pub(crate) pins: Pins,
@@ -99,28 +100,6 @@ impl Graph {
         Snapshot(self.shared.published.load_full())
     }
 
-    /// Runs one transaction and returns when it is durable. If `change` fails, nothing happened.
-    /// Transactions run one after the other; their syncs are shared.
-    pub fn write<T, E: From<Error>>(
-        &self,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.make_room()?;
-        let mut writer = self.shared.writer_in(Mode::Open)?;
-        let mut state = GraphState::clone(&writer.head);
-        let mut transaction = Transaction::new(&mut state);
-        let result = change(&mut transaction)?;
-        let now_us = self.shared.pool.env.clock.now_us();
-        let lsn = match transaction.finish(now_us) {
-            Some(payload) => self.shared.commit(&mut writer, state, &payload)?,
-            // What it read may not be durable yet: a reply must not outrun the sync.
-            None => writer.head.lsn,
-        };
-        drop(writer);
-        self.shared.log.wait_durable(lsn, &self.shared.published)?;
-        Ok(result)
-    }
-
     /// Keeps the newest durable state: one small file. Writers do not wait for it, nor it for
     /// them or for a fold.
     pub fn add_pin(&self, request: PinRequest) -> Result<Pin, Error> {
@@ -184,14 +163,17 @@ impl GraphShared {
     /// The writer, if the graph is in `mode`.
     pub(crate) fn writer_in(&self, mode: Mode) -> Result<MutexGuard<'_, Writer>, Error> {
         let writer = lock(&self.writer);
-        if writer.mode == mode {
-            return Ok(writer);
+        self.check_mode(writer.mode, mode)?;
+        Ok(writer)
+    }
+
+    pub(crate) fn check_mode(&self, present: Mode, wanted: Mode) -> Result<(), Error> {
+        let graph = || self.id.clone();
+        match present {
+            present if present == wanted => Ok(()),
+            Mode::Loading => Err(Error::GraphLoading { graph: graph() }),
+            Mode::Open | Mode::Closed => Err(Error::GraphClosed { graph: graph() }),
         }
-        let graph = self.id.clone();
-        Err(match writer.mode {
-            Mode::Loading => Error::GraphLoading { graph },
-            Mode::Open | Mode::Closed => Error::GraphClosed { graph },
-        })
     }
 
     fn check_open(&self) -> Result<(), Error> {
@@ -199,20 +181,6 @@ impl GraphShared {
             return Err(Error::GraphClosed { graph: self.id.clone() });
         }
         Ok(())
-    }
-
-    /// Queues a transaction's record and makes its state the head.
-    pub(crate) fn commit(
-        &self,
-        writer: &mut Writer,
-        state: GraphState,
-        payload: &[u8],
-    ) -> Result<u64, Error> {
-        let state = Arc::new(state);
-        self.log.append(payload, Arc::clone(&state))?;
-        let lsn = state.lsn;
-        writer.head = state;
-        Ok(lsn)
     }
 
     /// Waits until everything is durable, then replaces the state by one that holds the same

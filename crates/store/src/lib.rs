@@ -9,6 +9,7 @@
 mod buffer;
 mod bulk;
 mod cache;
+mod commit;
 mod delta;
 mod disk;
 mod error;

@@ -13,6 +13,10 @@ use crate::part::adjacency::Neighbour;
 /// a tree, of which it copies a path.
 const FEW: usize = 32;
 
+/// Children of a node. A commit copies every node on its paths, so narrow nodes are cheaper to
+/// write; wide ones would be a little faster to read.
+const DEGREE: u8 = 8;
+
 type FxBuild = std::hash::BuildHasherDefault<FxHasher>;
 
 /// What became of a vertex.
@@ -103,8 +107,8 @@ impl EdgePatches {
 impl Default for Overlay {
     fn default() -> Self {
         Self {
-            patches: HashTrieMapSync::new_with_hasher_and_ptr_kind(FxBuild::default()),
-            ids: HashTrieMapSync::new_with_hasher_and_ptr_kind(FxBuild::default()),
+            patches: HashTrieMapSync::new_with_hasher_and_degree_and_ptr_kind(FxBuild::default(), DEGREE),
+            ids: HashTrieMapSync::new_with_hasher_and_degree_and_ptr_kind(FxBuild::default(), DEGREE),
             weight: 0,
         }
     }

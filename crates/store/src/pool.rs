@@ -9,6 +9,7 @@ use model::{Content, Schema};
 use rustc_hash::FxHashSet;
 
 use crate::cache::Cache;
+use crate::commit::Waiting;
 use crate::disk::Env;
 use crate::error::{Doing, Error};
 use crate::fold::Folding;
@@ -244,6 +245,7 @@ impl Pool {
             id: graph.into(),
             published: ArcSwap::new(Arc::clone(&state)),
             writer: Mutex::new(Writer { head: state, mode: Mode::Open }),
+            waiting: Waiting::default(),
             log,
             manifests,
             pins: shared.pins(graph),

@@ -200,10 +200,15 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Whether the state is another than before.
+    pub(crate) fn has_changed(&self) -> bool {
+        !self.ops.is_empty() || self.schema_changed
+    }
+
     /// Closes the transaction: brings number, time and content of the state forward and gives the
     /// record to be logged, or `None` if nothing changed.
     pub(crate) fn finish(mut self, now_us: i64) -> Option<Vec<u8>> {
-        if self.ops.is_empty() && !self.schema_changed {
+        if !self.has_changed() {
             return None;
         }
         let mut ops = Writer::new();

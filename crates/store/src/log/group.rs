@@ -45,14 +45,25 @@ impl Log {
         Self { timeline, queue: Mutex::new(queue), synced: Condvar::new(), active: Mutex::new(active) }
     }
 
-    /// Queues a record. The caller holds the writer, so records queue in order.
-    pub(crate) fn append(&self, payload: &[u8], state: Arc<GraphState>) -> Result<(), Error> {
+    /// Queues records, the last of which is `lsn`, and the state after it. The caller holds the
+    /// writer, so records queue in order. If the log has failed, `state` is not called.
+    pub(crate) fn append(
+        &self,
+        payloads: &[Vec<u8>],
+        lsn: u64,
+        state: impl FnOnce() -> Arc<GraphState>,
+    ) -> Result<(), Error> {
+        if payloads.is_empty() {
+            return Ok(());
+        }
         let mut queue = lock(&self.queue);
         check(&queue)?;
         let Queue { framer, bytes, .. } = &mut *queue;
         let before = bytes.len();
-        framer.frame(payload, bytes);
+        payloads.iter().for_each(|payload| framer.frame(payload, bytes));
         queue.segment_bytes += (queue.bytes.len() - before) as u64;
+        let state = state();
+        debug_assert_eq!(state.lsn, lsn);
         queue.newest = Some(state);
         Ok(())
     }

@@ -77,20 +77,18 @@ fn props(tx: &mut Transaction<'_>, value: u8) -> Result<Props, Error> {
 /// Makes the changes in one transaction, and in the model. Changes that the graph must refuse
 /// are tried too, and change neither.
 pub(crate) fn apply(graph: &Graph, model: &mut Model, changes: &[Change]) {
-    graph
-        .write(|tx| {
-            for change in changes {
-                let before = model.clone();
-                let done = change_graph(tx, change);
-                let expected = change_model(model, change);
-                assert_eq!(done.is_ok(), expected, "{change:?}: {done:?}");
-                if !expected {
-                    *model = before;
-                }
-            }
-            Ok::<_, Error>(())
-        })
-        .unwrap();
+    let wanted = changes.to_vec();
+    let done = graph.write(move |tx| {
+        Ok::<_, Error>(wanted.iter().map(|change| change_graph(tx, change).is_ok()).collect::<Vec<_>>())
+    });
+    for (change, done) in changes.iter().zip(done.unwrap()) {
+        let before = model.clone();
+        let expected = change_model(model, change);
+        assert_eq!(done, expected, "{change:?}");
+        if !expected {
+            *model = before;
+        }
+    }
 }
 
 pub(crate) fn change_graph(tx: &mut Transaction<'_>, change: &Change) -> Result<(), Error> {

@@ -1,0 +1,37 @@
+//! Measurements. `cargo xtask bench` runs all; names choose some.
+
+mod commits;
+mod measure;
+mod reads;
+mod world;
+
+use std::time::Instant;
+
+use crate::measure::{row, text};
+use crate::world::Rmat;
+
+/// As in the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// 2^20 vertices, 10 million edges.
+const LARGE: Rmat = Rmat { scale: 20, edges: 10_000_000 };
+
+fn main() -> anyhow::Result<()> {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
+    let dir = tempfile::tempdir()?;
+    let pool = world::pool(dir.path())?;
+    println!("| what | result |\n|---|---|");
+    let start = Instant::now();
+    let graph = world::load(&pool, "rmat", LARGE)?;
+    row("bulk load of 10 M edges through the store API", text(start.elapsed()));
+    row("peak memory", format!("{} MiB", measure::peak_memory() >> 20));
+    if wanted("reads") {
+        reads::run(&graph, LARGE)?;
+    }
+    if wanted("commits") {
+        commits::run(&graph, LARGE, dir.path())?;
+    }
+    Ok(())
+}
