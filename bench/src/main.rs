@@ -1,10 +1,14 @@
-//! Measurements. `cargo xtask bench` runs all; names choose some.
+//! Measurements. `cargo xtask bench` runs all; names choose some of them: `reads`, `commits`,
+//! `backups`, `recovery`.
 
+mod backups;
 mod commits;
 mod measure;
 mod reads;
+mod recovery;
 mod world;
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::measure::{row, text};
@@ -19,6 +23,11 @@ const LARGE: Rmat = Rmat { scale: 20, edges: 10_000_000 };
 
 fn main() -> anyhow::Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, dir] = chosen.as_slice()
+        && mode == "--commit-until-killed"
+    {
+        return recovery::child(Path::new(dir), LARGE);
+    }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
     let dir = tempfile::tempdir()?;
     let pool = world::pool(dir.path())?;
@@ -32,6 +41,14 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("commits") {
         commits::run(&graph, LARGE, dir.path())?;
+    }
+    if wanted("backups") {
+        backups::run(&pool, &graph, LARGE, dir.path())?;
+    }
+    graph.close()?;
+    if wanted("recovery") {
+        drop((graph, pool));
+        recovery::run(dir.path(), LARGE)?;
     }
     Ok(())
 }

@@ -1,0 +1,23 @@
+//! The server: HTTP, identity, jobs and the control plane around the store. The composition root:
+//! clock, randomness, disk and network come in here and nowhere else.
+
+mod app;
+mod backups;
+mod codes;
+mod config;
+mod data_plane;
+mod db;
+mod graphs;
+mod http;
+mod identity;
+mod ids;
+mod jobs;
+mod metadata;
+mod obs;
+mod recovery;
+mod serve;
+mod system;
+mod times;
+
+pub use config::{Config, ConfigError, ServeOptions};
+pub use serve::{ServeError, Server};
