@@ -115,7 +115,7 @@ fn every_kind_of_value_comes_back_as_it_went_in() {
 #[test]
 fn ids_are_any_text() {
     let server = Server::start();
-    let graph = server.admin().create_open_graph("ids");
+    let graph = server.admin().create_open_graph("ids_of_all");
     let longest = "é".repeat(2_048);
     let ids = ["with-hyphen", "with space", "多", "a\u{0}b", "🦀", "'\"\\", "../..", &longest];
     let vertices: Vec<(&str, Value)> = ids.iter().map(|id| (*id, json!({}))).collect();

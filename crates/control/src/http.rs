@@ -22,6 +22,8 @@ use crate::{backups, data_plane, graphs, identity, jobs, metadata, obs};
 
 /// The largest body, but for objects.
 pub(crate) const MAX_BODY: usize = 12 * 1024 * 1024;
+/// Bodies up to this are read before anything else.
+const SMALL_BODY: usize = 64 * 1024;
 /// The longest path and query.
 const MAX_URI: usize = 32 * 1024;
 /// Long enough for the largest batch; an endless request does not hold its resources for ever.
@@ -46,6 +48,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(no_such_api)
         .with_state(app)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(take_small_body))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME_LIMIT))
         .layer(from_fn(around))
 }
@@ -92,6 +95,21 @@ async fn around(request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-iam-trace-id", value);
     }
     response
+}
+
+/// Reads a small body at once, so that a refusal that does not look at it leaves the connection
+/// in order for the next request.
+async fn take_small_body(request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length > SMALL_BODY) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match body::read(body).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 fn request_id() -> String {

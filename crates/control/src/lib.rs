@@ -7,6 +7,7 @@ mod codes;
 mod config;
 mod data_plane;
 mod db;
+pub mod demo;
 mod graphs;
 mod http;
 mod identity;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use server::demo::{self, DemoOptions};
 use server::{Config, ServeOptions, Server};
 use tracing_subscriber::EnvFilter;
 
@@ -21,12 +22,15 @@ struct Arguments {
 enum Verb {
     /// Serve graphs over HTTP
     Serve(ServeOptions),
+    /// Import a real graph, back it up, damage it, bring it back, and prove it
+    Demo(DemoOptions),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.verb {
         Verb::Serve(options) => serve(options),
+        Verb::Demo(options) => demo(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +58,43 @@ fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {
     // What still runs is of no use to anybody: the next start settles it.
     runtime.shutdown_background();
     Ok(served?)
+}
+
+/// Serves in a temporary directory, or where it was told, and is its own first client.
+fn demo(options: DemoOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let temporary = tempfile::tempdir()?;
+    let data = options.data.unwrap_or_else(|| temporary.path().to_owned());
+    let serving = ServeOptions { data: Some(data.clone()), listen: Some(options.listen), ..ServeOptions::default() };
+    let config = Config::load(serving, None)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        let server = Server::bind(config).await?;
+        let url = server.url();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async {
+            tokio::select! {
+                _ = stopped => {}
+                () = stop_signal() => {}
+            }
+        }));
+        let shown = tokio::task::spawn_blocking(move || demo::run(&url, &data)).await?;
+        if let (Ok(hint), false) = (&shown, options.exit) {
+            say(hint);
+        } else {
+            let _ = stop.send(());
+        }
+        running.await??;
+        shown.map_err(Box::<dyn std::error::Error>::from)
+    });
+    runtime.shutdown_background();
+    done.map(|_| ())
+}
+
+#[allow(clippy::print_stdout, reason = "a person reads it")]
+fn say(text: &str) {
+    println!("{text}");
 }
 
 /// Ends with SIGTERM or SIGINT.

@@ -47,8 +47,12 @@ async fn list(
     Query(parameters): Query<std::collections::HashMap<String, String, rustc_hash::FxBuildHasher>>,
 ) -> Result<Json<Value>, ApiError> {
     let parameters: Parameters = Query(parameters);
-    object(&bucket, "any")?;
     let prefix = parameters.get("prefix").cloned().unwrap_or_default();
+    list_below(app, caller, bucket, prefix).await
+}
+
+async fn list_below(app: App, caller: Caller, bucket: String, prefix: String) -> Result<Json<Value>, ApiError> {
+    object(&bucket, "any")?;
     let buckets = Buckets::new(app.buckets(&caller.project));
     blocking(move || {
         let entries = buckets.keys(&bucket).map_err(|error| failed(error, Code::NoSuchBucket))?;
@@ -84,6 +88,11 @@ async fn read(
     Extension(caller): Extension<Caller>,
     Path((bucket, key)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
+    if key.ends_with('/') {
+        // A folder: the keys below it.
+        object(&bucket, key.trim_end_matches('/'))?;
+        return Ok(list_below(app, caller, bucket, key).await?.into_response());
+    }
     let (file, size) = open(&app, &caller, &bucket, &key).await?;
     let headers = [
         (header::CONTENT_LENGTH, size.to_string()),

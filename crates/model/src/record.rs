@@ -28,6 +28,9 @@ impl Props {
 
     /// From pairs in any order; of equal keys the last one counts.
     pub fn from_pairs(mut pairs: Vec<(KeyId, Value)>) -> Self {
+        if pairs.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Self(pairs);
+        }
         pairs.sort_by_key(|(key, _)| *key);
         let mut props: Vec<(KeyId, Value)> = Vec::with_capacity(pairs.len());
         for pair in pairs {

@@ -158,7 +158,7 @@ impl crate::graph::GraphShared {
         folded: bool,
     ) -> Result<(), Error> {
         let delta_bytes = generation.deltas.iter().map(|delta| delta.stored_bytes()).sum();
-        let generation = Arc::new(generation);
+        let generation = generation.publish();
         let mut writer = lock(&self.writer);
         self.replace_form(&mut writer, |state| {
             state.generation = generation;

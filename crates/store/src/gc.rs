@@ -2,8 +2,9 @@
 //!
 //! # Promise
 //! Nothing that a live manifest or a pin needs is removed, whatever crashes and whatever the
-//! clock does. Roots are: the newest manifest of each graph, every pin with its manifest, and
-//! trees that the log of a closed graph names and its manifest does not know yet.
+//! clock does. Roots are: the newest manifest of each graph, every pin with its manifest, what
+//! snapshots in this process read, and trees that the log of a closed graph names and its
+//! manifest does not know yet.
 //!
 //! # Order
 //! 1. Mark: everything there is, less everything the roots reach. Nothing is held meanwhile.
@@ -103,11 +104,18 @@ impl Pool {
             let numbers = manifests.numbers()?;
             let Some(newest) = numbers.last() else { continue };
             let gone = manifests.read(*newest)?.removed && self.pins(&graph)?.is_empty();
-            for number in numbers.iter().filter(|n| gone || !marked.roots.contains(&(graph.clone(), **n))) {
+            let needed = |number: &u64| number == newest || marked.roots.contains(&(graph.clone(), *number));
+            for number in numbers.iter().filter(|number| !needed(number)) {
                 manifests.remove(*number)?;
                 collected.objects += 1;
             }
             manifests.sync()?;
+            // Last, or a crash could leave an older manifest as the newest: the graph would be back.
+            if gone {
+                manifests.remove(*newest)?;
+                manifests.sync()?;
+                collected.objects += 1;
+            }
         }
         Ok(collected)
     }
@@ -121,10 +129,14 @@ impl Pool {
         for name in shared.env.disk.list(&dir).doing("listed", &dir)? {
             let timeline = shared.timeline(&name);
             for segment in timeline.segments()? {
-                let Some(sealed) = segment.sealed.filter(|sealed| sealed.last_us < oldest_us) else { continue };
-                let needed = marked.records.iter().any(|(timeline, first, last)| {
-                    *timeline == name && *first <= sealed.last_lsn && segment.first_lsn <= *last
-                });
+                let mut needed = marked.records.iter().filter(|(timeline, ..)| *timeline == name);
+                let needed = match segment.sealed {
+                    Some(sealed) if sealed.last_us < oldest_us => {
+                        needed.any(|(_, first, last)| *first <= sealed.last_lsn && segment.first_lsn <= *last)
+                    }
+                    Some(_) => true,
+                    None => needed.next().is_some(),
+                };
                 if !needed {
                     collected.bytes += timeline.remove(&segment)?;
                     collected.objects += 1;
@@ -138,6 +150,10 @@ impl Pool {
 impl PoolShared {
     /// Marks what every root of `graphs` reaches, as far as it is not marked yet.
     fn mark(&self, graphs: &[String], marked: &mut Marked) -> Result<(), Error> {
+        for generation in self.stock.in_use.all() {
+            marked.objects.extend(generation.deltas.iter().map(|delta| delta.object().id));
+            generation.tree_object.map_or(Ok(()), |tree| self.mark_tree(tree, marked))?;
+        }
         for graph in graphs {
             let manifests = self.manifests(graph);
             let Some(newest) = manifests.numbers()?.last().copied() else { continue };

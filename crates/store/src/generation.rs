@@ -1,7 +1,7 @@
 //! A folded state: a base tree and the deltas on top of it, as slots that load when needed.
 //! Immutable; a fold or a compaction makes the next one and shares what did not change.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use model::{LabelId, Vid};
 
@@ -13,6 +13,7 @@ use crate::part::adjacency::Adjacency;
 use crate::part::ids::{Ids, page_of};
 use crate::part::rows::Rows;
 use crate::part::{PartKind, chunk_of, slot_of};
+use crate::sync::lock;
 use crate::tree::Tree;
 
 /// Parts and their shares in one pool.
@@ -21,6 +22,19 @@ pub(crate) struct Stock {
     pub(crate) chunks: Objects,
     pub(crate) deltas: Objects,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) in_use: InUse,
+}
+
+/// Generations that somebody in this process may read, in a snapshot or otherwise: the garbage
+/// collector keeps their objects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InUse(Arc<Mutex<Vec<Weak<Generation>>>>);
+
+impl InUse {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
+        lock(&self.0).iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// The three parts of a chunk.
@@ -109,6 +123,16 @@ impl Generation {
         Ok(next)
     }
 
+    /// Lets readers have it. Whoever may collect garbage meanwhile must be kept out until it is.
+    pub(crate) fn publish(self) -> Arc<Self> {
+        let in_use = self.stock.in_use.clone();
+        let generation = Arc::new(self);
+        let mut all = lock(&in_use.0);
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&generation));
+        generation
+    }
+
     /// A copy that shares everything, to be changed before anybody sees it.
     pub(crate) fn share(&self) -> Self {
         Self {
@@ -192,7 +216,7 @@ impl Generation {
     }
 
     fn has_id(&self, vid: Vid, id: &str) -> Result<bool, Error> {
-        let same = self.with_rows(vid, |rows, slot| Some(rows.id(slot) == Some(id)))?;
+        let same = self.with_rows(vid, |rows, slot| Some(rows.id_bytes(slot) == Some(id.as_bytes())))?;
         Ok(same == Some(true))
     }
 

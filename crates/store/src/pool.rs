@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 use arc_swap::ArcSwap;
-use model::{Content, Schema};
+use model::{Content, Kind, Schema};
 use rustc_hash::FxHashSet;
 
 use crate::cache::Cache;
@@ -13,7 +13,7 @@ use crate::commit::Waiting;
 use crate::disk::Env;
 use crate::error::{Doing, Error};
 use crate::fold::Folding;
-use crate::generation::{Generation, Stock};
+use crate::generation::{Generation, InUse, Stock};
 use crate::graph::{Folded, Graph, GraphShared, Mode, Writer};
 use crate::log::group::Log;
 use crate::log::timeline::{Tail, Timeline};
@@ -107,6 +107,7 @@ impl Store {
             chunks: Objects::new(self.env.clone(), &prefix, "chunk"),
             deltas: Objects::new(self.env.clone(), &prefix, "delta"),
             cache: Arc::clone(&self.cache),
+            in_use: InUse::default(),
         };
         let shared = PoolShared {
             env: self.env.clone(),
@@ -160,7 +161,7 @@ impl PoolShared {
         last_lsn: Option<u64>,
     ) -> Result<(GraphState, Option<Tail>), Error> {
         let generation = Generation::open(self.stock.clone(), manifest.tree, &manifest.deltas)?;
-        let mut state = GraphState::empty(Arc::new(generation), manifest.schema.clone());
+        let mut state = GraphState::empty(generation.publish(), manifest.schema.clone());
         state.lsn = manifest.lsn;
         state.time_us = manifest.time_us;
         state.next_vid = manifest.next_vid;
@@ -185,6 +186,8 @@ impl Pool {
             return Err(Error::GraphExists { graph: graph.into() });
         }
         let timeline = self.shared.env.fresh_name();
+        let kept = read(&self.shared.sweeping);
+        self.shared.timeline(&timeline).start(1, [0; 32])?;
         manifests.write(&Manifest {
             format: FORMAT,
             graph: graph.into(),
@@ -200,6 +203,7 @@ impl Pool {
             schema,
             content: (&Content::default()).into(),
         })?;
+        drop(kept);
         self.open(graph)
     }
 
@@ -217,19 +221,23 @@ impl Pool {
     }
 
     fn open_exclusively(&self, graph: &str) -> Result<Graph, Error> {
+        // A bulk load that is in the log and not in a manifest: its objects must get a manifest
+        // before the collector looks.
+        let _kept = read(&self.shared.sweeping);
+        self.open_kept(graph)
+    }
+
+    /// Opens a graph; the caller keeps the garbage collector and other users of the graph out.
+    fn open_kept(&self, graph: &str) -> Result<Graph, Error> {
         let shared = &self.shared;
         let manifests = shared.manifests(graph);
         let newest = manifests.newest()?.filter(|manifest| !manifest.removed);
         let manifest = newest.ok_or_else(|| Error::NoGraph { graph: graph.into() })?;
-        // A bulk load that is in the log and not in a manifest: its objects must get a manifest
-        // before the collector looks.
-        let _kept = read(&shared.sweeping);
         let (state, tail) = shared.recover(&manifest, None)?;
         let loaded = state.generation.tree_object != manifest.tree;
         let timeline = shared.timeline(&manifest.log.timeline);
         let (active, framer) = match &tail {
-            Some(tail) if tail.file.sealed.is_none() => timeline.resume(tail)?,
-            Some(tail) => timeline.start(state.lsn + 1, tail.hash)?,
+            Some(tail) => timeline.go_on(tail)?,
             None => timeline.start(state.lsn + 1, [0; 32])?,
         };
         let folded = Folded {
@@ -340,11 +348,7 @@ impl Pool {
             let (expected, found) = (pin.root.to_string(), state.content.root().to_string());
             return Err(Error::RootMismatch { expected, found });
         }
-        let manifests = shared.manifests(graph);
-        let numbers = manifests.numbers()?;
-        if let Some(newest) = numbers.last() {
-            self.pin_before_restore(graph, *newest)?;
-        }
+        self.keep_replaced(graph)?;
         let mut replay = source.replay.clone();
         if pin.lsn > source.lsn.max(replay.last().map_or(0, |range| range.last_lsn)) {
             let after_lsn = source.log.first_lsn - 1;
@@ -352,8 +356,11 @@ impl Pool {
             replay.push(LogRange { timeline, after_lsn, last_lsn: pin.lsn });
         }
         let log = LogStart { timeline: shared.env.fresh_name(), first_lsn: pin.lsn + 1 };
-        let number = numbers.last().map_or(1, |newest| newest + 1);
-        let former = numbers.last().and_then(|newest| manifests.read(*newest).ok());
+        shared.timeline(&log.timeline).start(log.first_lsn, [0; 32])?;
+        let manifests = shared.manifests(graph);
+        let newest = manifests.numbers()?.last().copied();
+        let number = newest.map_or(1, |newest| newest + 1);
+        let former = newest.and_then(|newest| manifests.read(newest).ok());
         manifests.write(&Manifest { graph: graph.into(), number, removed: false, replay, log, ..source })?;
         match former {
             Some(former) => shared.timeline(&former.log.timeline).seal_finished(None),
@@ -361,16 +368,10 @@ impl Pool {
         }
     }
 
-    /// Keeps the state that a restore replaces. If its log is damaged, its last folded state is
-    /// kept: a restore must be possible exactly then.
-    fn pin_before_restore(&self, graph: &str, newest: u64) -> Result<(), Error> {
+    /// Pins the state that a restore replaces, if there is one.
+    fn keep_replaced(&self, graph: &str) -> Result<(), Error> {
         let shared = &self.shared;
-        let Ok(manifest) = shared.manifests(graph).read(newest) else { return Ok(()) };
-        if manifest.removed {
-            return Ok(());
-        }
-        let state = shared.recover(&manifest, None).or_else(|_| shared.recover(&manifest, Some(manifest.lsn)));
-        let Ok((state, _)) = state else { return Ok(()) };
+        let Some((state, manifest)) = self.replaced(graph)? else { return Ok(()) };
         let id = format!("undo-{}", shared.env.fresh_name());
         let request =
             PinRequest { name: id.clone(), id, kind: PinKind::Undo, requested_by: "restore".into() };
@@ -379,6 +380,29 @@ impl Pool {
         pin.time_us = shared.env.clock.now_us();
         pin.expires_us = Some(pin.time_us.saturating_add(shared.settings.undo_us));
         shared.pins(graph).write(&pin)
+    }
+
+    /// The state that a restore replaces, and the manifest it starts from. If its log is damaged,
+    /// its last folded state: a restore must be possible exactly then.
+    fn replaced(&self, graph: &str) -> Result<Option<(Arc<GraphState>, Manifest)>, Error> {
+        let newest = undamaged(self.shared.manifests(graph).newest())?.flatten();
+        let Some(manifest) = newest.filter(|manifest| !manifest.removed) else { return Ok(None) };
+        // Opening gives a bulk load that so far only the log knows its manifest: a pin keeps
+        // what its manifest names.
+        if let Some(graph) = undamaged(self.open_kept(graph))? {
+            let manifest = lock(&graph.shared.folding).manifest.clone();
+            return Ok(Some((graph.shared.published.load_full(), manifest)));
+        }
+        let folded = undamaged(self.shared.recover(&manifest, Some(manifest.lsn)))?;
+        Ok(folded.map(|(state, _)| (Arc::new(state), manifest)))
+    }
+}
+
+/// Nothing where there is damage. Other failures may pass, so they must not count as absence.
+fn undamaged<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Err(error) if error.kind() == Kind::Corrupt => Ok(None),
+        result => result.map(Some),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +38,9 @@ struct Files {
 struct Bytes {
     live: Vec<u8>,
     durable: Vec<u8>,
+    /// Stretches that a failed sync marked clean without writing them: no later sync writes them
+    /// either, unless they are cut off first.
+    lost: Vec<Range<usize>>,
 }
 
 /// What goes wrong.
@@ -44,9 +48,13 @@ struct Bytes {
 pub struct Faults {
     /// From this changing operation on, everything fails, as if the machine had stopped.
     pub stop_at: Option<u64>,
-    /// This sync fails once; what it should have made durable is lost for good.
+    /// The first sync from this operation on fails, once; what it should have made durable is
+    /// lost for good.
     pub fail_sync_at: Option<u64>,
-    /// No more than this many bytes fit.
+    /// Whether bytes that a failed sync lost can still be read until the next crash, as from the
+    /// page cache of Linux, or are gone at once.
+    pub lost_is_readable: bool,
+    /// No more than this many bytes fit; of the write that reaches the limit, the first part does.
     pub capacity: Option<usize>,
 }
 
@@ -61,7 +69,7 @@ pub fn env_on(disk: &SimDisk, seed: u64) -> Env {
     Env {
         disk: Arc::new(disk.clone()),
         clock: Arc::new(SimClock::new(1_700_000_000_000_000)),
-        entropy: Arc::new(SimEntropy(AtomicU64::new(seed))),
+        entropy: Arc::new(SimEntropy::new(seed)),
     }
 }
 
@@ -74,6 +82,13 @@ impl SimClock {
     /// Moves it, forwards or backwards.
     pub fn set(&self, now_us: i64) {
         self.0.store(now_us, Ordering::Relaxed);
+    }
+}
+
+impl SimEntropy {
+    /// Random numbers that depend on `seed` alone.
+    pub fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
     }
 }
 
@@ -105,18 +120,29 @@ impl SimDisk {
         lock(&self.0).faults = faults;
     }
 
-    /// Loses power: what was not synced is gone, except that of each file some unsynced bytes may
-    /// have made it, as `kept` decides (0 none, 255 all). Ends all faults.
+    /// Loses power: what was not synced is gone, except that of each file some unsynced bytes, and
+    /// of each directory some unsynced names, may have made it, as `kept` decides (0 none, 255
+    /// all, else each name by itself). Ends all faults.
     pub fn crash(&self, kept: u8) {
         let mut files = lock(&self.0);
-        files.names = files.durable_names.clone();
         files.faults = Faults::default();
+        let Files { names, durable_names, .. } = &mut *files;
+        let changed: Vec<String> = names
+            .iter()
+            .chain(durable_names.iter())
+            .filter(|(path, _)| names.get(*path) != durable_names.get(*path))
+            .filter(|(path, _)| fate(path, kept) < u32::from(kept))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in changed {
+            match names.get(&path) {
+                Some(nr) => durable_names.insert(path, *nr),
+                None => durable_names.remove(&path),
+            };
+        }
+        *names = durable_names.clone();
         for file in &mut files.files {
-            let extra = file.live.len().saturating_sub(file.durable.len()) * usize::from(kept) / 255;
-            if file.live.starts_with(&file.durable) {
-                file.durable = file.live[..file.durable.len() + extra].to_vec();
-            }
-            file.live = file.durable.clone();
+            file.lose_power(kept);
         }
     }
 
@@ -130,7 +156,9 @@ impl SimDisk {
         let mut files = lock(&self.0);
         if let Some(nr) = files.names.get(path).copied() {
             change(&mut files.files[nr].live);
-            files.files[nr].durable = files.files[nr].live.clone();
+            let file = &mut files.files[nr];
+            file.durable = file.live.clone();
+            file.lost.clear();
         }
     }
 
@@ -141,7 +169,55 @@ impl SimDisk {
     }
 }
 
+/// A number below 255 for a name: whether an unsynced change of it survives.
+fn fate(path: &str, kept: u8) -> u32 {
+    crc32c::crc32c_append(u32::from(kept), path.as_bytes()) % 255
+}
+
+impl Bytes {
+    /// What is on the disk if everything that can be synced is.
+    fn synced(&self) -> Vec<u8> {
+        let mut bytes = self.live.clone();
+        self.lost.iter().for_each(|range| bytes[range.clone()].fill(0));
+        bytes
+    }
+
+    fn lose_power(&mut self, kept: u8) {
+        let all = self.synced();
+        let extra = all.len().saturating_sub(self.durable.len()) * usize::from(kept) / 255;
+        if all.starts_with(&self.durable) {
+            self.durable = all[..self.durable.len() + extra].to_vec();
+        }
+        self.live = self.durable.clone();
+        self.lost.clear();
+    }
+
+    /// As Linux does: the dirty pages are dropped, or stay readable, but are marked clean.
+    fn lose_unsynced(&mut self, readable: bool) {
+        if readable {
+            self.lost.push(self.durable.len()..self.live.len());
+        } else {
+            self.live = self.durable.clone();
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.live.truncate(len);
+        self.lost.iter_mut().for_each(|range| range.end = range.end.min(len));
+        self.lost.retain(|range| !range.is_empty());
+    }
+}
+
 impl Files {
+    /// Fails if this sync is the one to fail.
+    fn fail_sync(&mut self) -> io::Result<()> {
+        if self.faults.fail_sync_at.is_some_and(|at| self.operations >= at) {
+            self.faults.fail_sync_at = None;
+            return Err(io::Error::other("the disk could not sync"));
+        }
+        Ok(())
+    }
+
     /// Counts a changing operation; fails if the machine has stopped.
     fn operate(&mut self) -> io::Result<()> {
         self.operations += 1;
@@ -226,6 +302,7 @@ impl Disk for SimDisk {
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         let mut files = lock(&self.0);
         files.operate()?;
+        files.fail_sync()?;
         let Files { names, durable_names, .. } = &mut *files;
         durable_names.retain(|path, _| parent(path) != dir || names.contains_key(path));
         let here = names.iter().filter(|(path, _)| parent(path) == dir);
@@ -248,32 +325,29 @@ impl File for SimFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut files = lock(&self.disk.0);
         files.operate()?;
-        if files.faults.capacity.is_some_and(|capacity| files.used() + bytes.len() > capacity) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        files.files[self.nr].live.extend_from_slice(bytes);
-        Ok(())
+        let room = files.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(files.used()));
+        let fits = bytes.len().min(room);
+        files.files[self.nr].live.extend_from_slice(&bytes[..fits]);
+        if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let mut files = lock(&self.disk.0);
         files.operate()?;
-        if files.faults.fail_sync_at.is_some_and(|at| files.operations >= at) {
-            files.faults.fail_sync_at = None;
-            // As Linux does: the dirty pages are dropped and marked clean.
-            let file = &mut files.files[self.nr];
-            file.live = file.durable.clone();
-            return Err(io::Error::other("the disk could not sync"));
-        }
+        let synced = files.fail_sync();
+        let readable = files.faults.lost_is_readable;
         let file = &mut files.files[self.nr];
-        file.durable = file.live.clone();
-        Ok(())
+        match &synced {
+            Ok(()) => file.durable = file.synced(),
+            Err(_) => file.lose_unsynced(readable),
+        }
+        synced
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         let mut files = lock(&self.disk.0);
         files.operate()?;
-        files.files[self.nr].live.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        files.files[self.nr].truncate(usize::try_from(len).unwrap_or(usize::MAX));
         Ok(())
     }
 }

@@ -298,7 +298,7 @@ impl GraphState {
     pub(crate) fn set_tree(&mut self, object: ObjectRef) -> Result<(), Error> {
         let generation = Generation::open(self.generation.stock.clone(), Some(object), &[])?;
         self.next_vid = generation.tree.next_vid;
-        self.generation = Arc::new(generation);
+        self.generation = generation.publish();
         self.frozen = None;
         self.live = Overlay::default();
         Ok(())

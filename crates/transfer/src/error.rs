@@ -14,7 +14,7 @@ pub enum Error {
     #[error("one of [edgeset_path], [vertexset_path] and [schema_path] must be given")]
     NothingToImport,
     #[error("[{field}] is empty")]
-    EmptyName { field: &'static str },
+    EmptyPath { field: &'static str },
     #[error("[edge_set_name], [vertex_set_name] and [schema_name] must differ: [{name}]")]
     SameName { name: String },
     #[error("[{field}]: there is no file at [{path}]")]
@@ -47,7 +47,7 @@ pub enum Error {
     Metadata {
         path: String,
         #[source]
-        source: MetadataError,
+        source: Box<MetadataError>,
     },
     #[error(transparent)]
     Contradiction(#[from] Contradiction),

@@ -124,7 +124,7 @@ impl ExportJob {
             ("schema_name", &self.schema_name),
         ];
         if let Some((field, _)) = names.iter().find(|(_, name)| name.trim().is_empty()) {
-            return Err(Error::EmptyName { field });
+            return Err(Error::EmptyPath { field });
         }
         let [_, (_, edges), (_, vertices), (_, schema)] = names;
         if edges == vertices || edges == schema {

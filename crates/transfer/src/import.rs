@@ -119,7 +119,8 @@ fn run(
 fn take_metadata(load: &mut BulkLoad, file: &DataFile, files: Files<'_>) -> Result<Vec<Label>, Error> {
     let bytes = file.read_metadata(files.source)?;
     let labels = metadata::from_xml(&bytes);
-    let labels = labels.map_err(|source| Error::Metadata { path: file.path.clone(), source })?;
+    let labels =
+        labels.map_err(|error| Error::Metadata { path: file.path.clone(), source: Box::new(error) })?;
     merge_labels(load.schema_mut(), labels.clone())?;
     Ok(labels)
 }

@@ -59,11 +59,16 @@ impl Timeline {
     /// All segments by first record. Of a segment that is there in both forms only the sealed
     /// one counts: it was complete before the other was to go.
     pub(crate) fn segments(&self) -> Result<Vec<SegmentFile>, Error> {
-        let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
-        let mut segments: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        let mut segments = self.files()?;
         segments.sort_by_key(|segment| (segment.first_lsn, segment.sealed.is_none()));
         segments.dedup_by_key(|segment| segment.first_lsn);
         Ok(segments)
+    }
+
+    /// All files of segments.
+    fn files(&self) -> Result<Vec<SegmentFile>, Error> {
+        let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
+        Ok(names.iter().filter_map(|name| parse_name(name)).collect())
     }
 
     /// The bytes of a segment in unsealed form.
@@ -103,6 +108,9 @@ impl Timeline {
                 if lsn < next || last_lsn.is_some_and(|last| lsn > last) {
                     continue;
                 }
+                if lsn > next {
+                    return Err(Error::corrupt(path, format!("records {next} to {} are missing", lsn - 1)));
+                }
                 visit(Record::decode(payload).at(&path)?, &path)?;
                 next = lsn + 1;
             }
@@ -110,8 +118,12 @@ impl Timeline {
             let torn = segment.valid < bytes.len();
             tail = Some(Tail { file: file.clone(), segment, hash, torn });
         }
-        if let Some(last) = last_lsn.filter(|last| *last >= next) {
-            return Err(Error::corrupt(&self.dir, format!("records {next} to {last} are missing")));
+        match last_lsn {
+            None => self.check_end(next - 1)?,
+            Some(last) if last >= next => {
+                return Err(Error::corrupt(&self.dir, format!("records {next} to {last} are missing")));
+            }
+            Some(_) => {}
         }
         Ok(tail)
     }
@@ -151,25 +163,52 @@ impl Timeline {
         Ok((ActiveSegment { first_lsn, file, hasher, len: header.len() as u64 }, framer))
     }
 
-    /// Goes on with an active segment after recovery, cutting a torn record off.
-    pub(crate) fn resume(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
-        let path = self.path(&tail.file);
-        let mut file = self.env.disk.append(&path).doing("opened", &path)?;
+    /// Goes on after recovery. What was read back may be in memory only, if the last sync before
+    /// failed, so it is not appended to: it is written anew, sealed, and the next segment starts.
+    pub(crate) fn go_on(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
         if tail.torn {
+            let path = self.path(&tail.file);
+            let mut file = self.env.disk.append(&path).doing("opened", &path)?;
             file.truncate(tail.segment.valid as u64).and_then(|()| file.sync()).doing("cut", &path)?;
         }
-        let bytes = self.env.disk.read_at(&path, 0, tail.segment.valid).doing("read", &path)?;
+        if tail.file.sealed.is_none() {
+            if tail.segment.records.is_empty() {
+                return self.resume(tail);
+            }
+            self.seal(&tail.file, &self.path(&tail.file))?;
+        }
+        let next = self.start(tail.next_lsn(), tail.hash)?;
+        self.seal_finished(Some(tail.next_lsn()))?;
+        Ok(next)
+    }
+
+    /// Goes on with a segment that has no records yet.
+    fn resume(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
+        let path = self.path(&tail.file);
+        let file = self.env.disk.append(&path).doing("opened", &path)?;
+        let header = self.env.disk.read_at(&path, 0, tail.segment.valid).doing("read", &path)?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes);
-        let first_lsn = tail.file.first_lsn;
-        let active = ActiveSegment { first_lsn, file, hasher, len: tail.segment.valid as u64 };
+        hasher.update(&header);
+        let active = ActiveSegment { first_lsn: tail.file.first_lsn, file, hasher, len: header.len() as u64 };
         Ok((active, tail.segment.framer.clone()))
+    }
+
+    /// Fails if the end of the timeline is missing. It always ends in an active segment: the next
+    /// one is there before the last one is sealed.
+    fn check_end(&self, after_lsn: u64) -> Result<(), Error> {
+        let files = self.files()?;
+        let last = files.iter().max_by_key(|file| (file.first_lsn, file.sealed.is_none()));
+        if last.is_some_and(|file| file.sealed.is_none()) {
+            return Ok(());
+        }
+        let first_lsn = last.and_then(|file| file.sealed).map_or(after_lsn, |sealed| sealed.last_lsn) + 1;
+        let path = self.path(&SegmentFile { first_lsn, sealed: None });
+        Err(Error::corrupt(path, "the last segment of the log is missing"))
     }
 
     /// Seals every finished segment: all active ones but the one that starts at `open`.
     pub(crate) fn seal_finished(&self, open: Option<u64>) -> Result<(), Error> {
-        let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
-        let files: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        let files = self.files()?;
         let sealed = |first| files.iter().any(|file| file.first_lsn == first && file.sealed.is_some());
         for file in files.iter().filter(|file| file.sealed.is_none() && Some(file.first_lsn) != open) {
             let path = self.path(file);
@@ -206,7 +245,8 @@ impl Timeline {
     }
 }
 
-/// A file that appears whole and durable under a name that must be free.
+/// A file that appears whole and durable under a name that must be free. After an error it is not
+/// there, so that the work at hand can be done again.
 pub(crate) fn write_new(env: &Env, tmp: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
     let tmp = format!("{tmp}/{}", env.fresh_name());
     let mut file = env.disk.create(&tmp)?;
@@ -217,7 +257,12 @@ pub(crate) fn write_new(env: &Env, tmp: &str, path: &str, bytes: &[u8]) -> io::R
         let _ = env.disk.remove(&tmp);
     }
     published?;
-    env.disk.sync_dir(crate::disk::parent(path))
+    let synced = env.disk.sync_dir(crate::disk::parent(path));
+    if synced.is_err() {
+        // Best effort: if it comes back after a crash, it is whole.
+        let _ = env.disk.remove(path);
+    }
+    synced
 }
 
 /// The last segment of a replay.

@@ -55,7 +55,10 @@ impl Columns {
     /// The properties at one position.
     pub(crate) fn props(&self, sections: &Sections, position: usize) -> Props {
         let value = |column: &Column| Some((column.key, column.value(sections, position)?));
-        Props::from_pairs(self.0.iter().filter_map(value).collect())
+        // Columns are sorted by key, so properties are too.
+        let mut pairs = Vec::with_capacity(self.0.len());
+        pairs.extend(self.0.iter().filter_map(value));
+        Props::from_pairs(pairs)
     }
 }
 

@@ -29,10 +29,16 @@ impl Rows {
 
     /// The id of the vertex at a place.
     pub(crate) fn id(&self, slot: usize) -> Option<&str> {
-        self.label_set(slot)?;
+        std::str::from_utf8(self.id_bytes(slot)?).ok()
+    }
+
+    /// The same, not looked at: enough to compare.
+    pub(crate) fn id_bytes(&self, slot: usize) -> Option<&[u8]> {
+        if *self.sections.slice::<u16>(LABEL_SETS).get(slot)? == ABSENT {
+            return None;
+        }
         let offsets = self.sections.slice::<u32>(ID_OFFSETS);
-        let bytes = &self.sections.bytes(ID_HEAP)[offsets[slot] as usize..offsets[slot + 1] as usize];
-        std::str::from_utf8(bytes).ok()
+        Some(&self.sections.bytes(ID_HEAP)[offsets[slot] as usize..offsets[slot + 1] as usize])
     }
 
     /// The whole row at a place.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Props, Value, VertexRecord, Vid};
@@ -74,21 +76,18 @@ fn props(tx: &mut Transaction<'_>, value: u8) -> Result<Props, Error> {
     Ok(Props::from_pairs(value_of(value).map(|value| (key, value)).into_iter().collect()))
 }
 
-/// Makes the changes in one transaction, and in the model. Changes that the graph must refuse
-/// are tried too, and change neither.
-pub(crate) fn apply(graph: &Graph, model: &mut Model, changes: &[Change]) {
+/// Makes the changes in one transaction. Changes that the graph must refuse are tried too, and
+/// change nothing.
+pub(crate) fn apply(graph: &Graph, before: &Model, changes: &[Change]) -> Result<(), Error> {
     let wanted = changes.to_vec();
     let done = graph.write(move |tx| {
         Ok::<_, Error>(wanted.iter().map(|change| change_graph(tx, change).is_ok()).collect::<Vec<_>>())
-    });
-    for (change, done) in changes.iter().zip(done.unwrap()) {
-        let before = model.clone();
-        let expected = change_model(model, change);
-        assert_eq!(done, expected, "{change:?}");
-        if !expected {
-            *model = before;
-        }
+    })?;
+    let mut model = before.clone();
+    for (change, done) in changes.iter().zip(done) {
+        assert_eq!(done, model.change(change), "{change:?}");
     }
+    Ok(())
 }
 
 pub(crate) fn change_graph(tx: &mut Transaction<'_>, change: &Change) -> Result<(), Error> {
@@ -130,8 +129,7 @@ fn nth_edge(state: &GraphState, source: Vid, target: Vid, nr: u8) -> Result<Edge
     state.edges_between(source, target)?.get(usize::from(nr)).copied().ok_or(missing)
 }
 
-/// Whether the change is possible; makes it if so.
-pub(crate) fn change_model(model: &mut Model, change: &Change) -> bool {
+fn change_model(model: &mut Model, change: &Change) -> bool {
     match *change {
         Change::AddVertex { id, label, value } => {
             let fresh = !model.vertices.contains_key(&id_of(id));
@@ -181,74 +179,112 @@ pub(crate) fn change_model(model: &mut Model, change: &Change) -> bool {
 }
 
 impl Model {
+    /// Whether the change is possible; makes it if so.
+    fn change(&mut self, change: &Change) -> bool {
+        let before = self.clone();
+        let done = change_model(self, change);
+        if !done {
+            *self = before;
+        }
+        done
+    }
+
+    /// What it holds after a transaction.
+    pub(crate) fn after(&self, changes: &[Change]) -> Self {
+        let mut model = self.clone();
+        for change in changes {
+            model.change(change);
+        }
+        model
+    }
+
+    /// What it holds after a load.
+    pub(crate) fn after_load(&self, load: &Load) -> Self {
+        let mut model = self.clone();
+        for (id, value) in &load.vertices {
+            model.vertices.insert(id_of(*id), (label_of(value % 3), kept(*value)));
+        }
+        for (source, target, label) in &load.edges {
+            let ends = (id_of(*source), id_of(*target));
+            if model.vertices.contains_key(&ends.0) && model.vertices.contains_key(&ends.1) {
+                let edge = (label_of(*label), kept(source.wrapping_add(*target)));
+                model.load_edge(ends, edge, load.parallel);
+            }
+        }
+        model
+    }
+
     fn ranks(&self, source: &str, target: &str) -> Vec<u32> {
         let between = self.edges.keys().filter(|(s, t, _)| s == source && t == target);
         between.map(|(.., rank)| *rank).collect()
     }
 }
 
+/// A bulk load: id and value of vertices; ends and label of edges.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) vertices: Vec<(u8, u8)>,
+    pub(crate) edges: Vec<(u8, u8, u8)>,
+    pub(crate) parallel: ParallelEdges,
+}
+
 /// Loads vertices and edges in bulk; edges with an end that is nowhere are left out, as an
 /// importer would. Small memory, so that staging spills.
-pub(crate) fn bulk(
-    graph: &Graph,
-    model: &mut Model,
-    vertices: &[(u8, u8)],
-    edges: &[(u8, u8, u8)],
-    parallel: ParallelEdges,
-) {
-    let mut load = graph.bulk_load(BulkOptions { parallel, memory_bytes: 100 }).unwrap();
-    let key = load.schema_mut().intern_key("value").unwrap();
-    let rows = vertices.iter().map(|(id, value)| {
-        let labels = vec![load.schema_mut().intern_label(&label_of(value % 3)).unwrap()];
+pub(crate) fn bulk(graph: &Graph, wanted: &Load) -> Result<(), Error> {
+    let mut load = graph.bulk_load(BulkOptions { parallel: wanted.parallel, memory_bytes: 100 })?;
+    let key = load.schema_mut().intern_key("value")?;
+    let mut rows = Vec::new();
+    for (id, value) in &wanted.vertices {
+        let labels = vec![load.schema_mut().intern_label(&label_of(value % 3))?];
         let props = value_of(*value).map(|value| (key, value)).into_iter().collect();
-        VertexRecord { id: id_of(*id).into(), labels, props: Props::from_pairs(props) }
-    });
-    let rows: Vec<_> = rows.collect();
-    load.add_vertices(rows).unwrap();
-    for (id, value) in vertices {
-        model.vertices.insert(id_of(*id), (label_of(value % 3), kept(*value)));
+        rows.push(VertexRecord { id: id_of(*id).into(), labels, props: Props::from_pairs(props) });
     }
+    load.add_vertices(rows)?;
     let mut batch = EdgeBatch::new();
-    for (source, target, label) in edges {
-        let name = label_of(*label);
-        let label_id = load.schema_mut().intern_label(&name).unwrap();
-        let ends = (load.find(&id_of(*source)).unwrap(), load.find(&id_of(*target)).unwrap());
-        let (Some(from), Some(to)) = ends else { continue };
-        let value = source.wrapping_add(*target);
-        let props = value_of(value).map(|value| (key, value)).into_iter().collect();
-        batch.push(from, to, label_id, &Props::from_pairs(props));
-        bulk_edge(model, (id_of(*source), id_of(*target)), (name, kept(value)), parallel);
+    for (source, target, label) in &wanted.edges {
+        let label = load.schema_mut().intern_label(&label_of(*label))?;
+        let (Some(from), Some(to)) = (load.find(&id_of(*source))?, load.find(&id_of(*target))?) else { continue };
+        let value = value_of(source.wrapping_add(*target));
+        let props = value.map(|value| (key, value)).into_iter().collect();
+        batch.push(from, to, label, &Props::from_pairs(props));
         if batch.len() == 7 {
-            load.add_edges(&batch).unwrap();
+            load.add_edges(&batch)?;
             batch.clear();
         }
     }
-    load.add_edges(&batch).unwrap();
-    load.commit().unwrap();
+    load.add_edges(&batch)?;
+    load.commit().map(drop)
 }
 
-/// One more edge of a load, in the model: ranks count on even if the edge before gives way, so
-/// they are only compared between edges of one history.
-fn bulk_edge(model: &mut Model, ends: (String, String), edge: (String, Option<u8>), parallel: ParallelEdges) {
-    let rivals = |by_label: bool| {
-        let same = |(key, other): (&(String, String, u32), &(String, Option<u8>))| {
-            let same_ends = key.0 == ends.0 && key.1 == ends.1;
-            (same_ends && (!by_label || other.0 == edge.0)).then(|| key.clone())
+impl Model {
+    /// One more edge of a load: ranks count on even if the edge before gives way, so they are
+    /// only compared between edges of one history.
+    fn load_edge(&mut self, ends: (String, String), edge: (String, Option<u8>), parallel: ParallelEdges) {
+        let rivals = |by_label: bool| {
+            let same = |(key, other): (&(String, String, u32), &(String, Option<u8>))| {
+                let same_ends = key.0 == ends.0 && key.1 == ends.1;
+                (same_ends && (!by_label || other.0 == edge.0)).then(|| key.clone())
+            };
+            self.edges.iter().filter_map(same).collect::<Vec<_>>()
         };
-        model.edges.iter().filter_map(same).collect::<Vec<_>>()
-    };
-    match parallel {
-        ParallelEdges::Allow => {}
-        ParallelEdges::Ignore { by_label } if !rivals(by_label).is_empty() => return,
-        ParallelEdges::Ignore { .. } => {}
-        ParallelEdges::Override { by_label } => {
-            for rival in rivals(by_label) {
-                model.edges.remove(&rival);
+        match parallel {
+            ParallelEdges::Allow => {}
+            ParallelEdges::Ignore { by_label } if !rivals(by_label).is_empty() => return,
+            ParallelEdges::Ignore { .. } => {}
+            ParallelEdges::Override { by_label } => {
+                for rival in rivals(by_label) {
+                    self.edges.remove(&rival);
+                }
             }
         }
+        let rank = self.ranks(&ends.0, &ends.1).last().map_or(0, |rank| rank + 1);
+        self.edges.insert((ends.0, ends.1, rank), edge);
     }
-    let rank = model.ranks(&ends.0, &ends.1).last().map_or(0, |rank| rank + 1);
-    model.edges.insert((ends.0, ends.1, rank), edge);
+}
+
+/// Whether a graph holds what a model holds. Cheap: enough to tell two models apart.
+pub(crate) fn holds(snapshot: &Snapshot, model: &Model) -> bool {
+    read(snapshot) == flatten(model)
 }
 
 /// Compares everything there is to read.

@@ -56,13 +56,14 @@ fn naive(text: &str, delimiter: char, quote: char) -> Option<Rows> {
         loop {
             let (mut value, mut tail) = (String::new(), String::new());
             let quoted = input.next_if_eq(&quote).is_some();
-            while quoted {
+            let mut open = quoted;
+            while open {
                 let character = input.next()?;
                 line += u64::from(character == '\n');
-                if character == quote && input.next_if_eq(&quote).is_none() {
-                    break;
+                open = character != quote || input.next_if_eq(&quote).is_some();
+                if open {
+                    value.push(character);
                 }
-                value.push(character);
             }
             while let Some(character) = input.next_if(|next| ![delimiter, '\n'].contains(next)) {
                 tail.push(character);
@@ -94,7 +95,8 @@ fn naive(text: &str, delimiter: char, quote: char) -> Option<Rows> {
 
 #[test]
 fn records_of_a_file() {
-    let cases: &[(&[u8], &[(u64, Result<&[Option<&str>], &str>)])] = &[
+    type Expected<'a> = &'a [(u64, Result<&'a [Option<&'a str>], &'a str>)];
+    let cases: &[(&[u8], Expected<'_>)] = &[
         (b"a,b\nc,d", &[(1, Ok(&[Some("a"), Some("b")])), (2, Ok(&[Some("c"), Some("d")]))]),
         (b"a,,\"\",", &[(1, Ok(&[Some("a"), None, Some(""), None]))]),
         (b"\xef\xbb\xbfa\r\n\r\n\nb\r", &[(1, Ok(&[Some("a")])), (4, Ok(&[Some("b")]))]),

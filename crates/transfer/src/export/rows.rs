@@ -1,3 +1,4 @@
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use model::{LabelId, Props, Vid};
@@ -76,11 +77,14 @@ pub(super) fn edge_rows(export: &Export<'_>, shape: &Shape, chunk: u32) -> Resul
     let mut rows = Rows::default();
     for (edge, props) in snapshot.chunk_edges(chunk)? {
         for end in [edge.source, edge.target] {
-            if !ids.contains_key(&end) {
-                let id = snapshot.vertex_id(end)?.ok_or(store::Error::NoVertex { vid: end.0 })?;
-                ids.insert(end, id);
-            }
-            rows.field(&ids[&end], dialect);
+            let id = match ids.entry(end) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let id = snapshot.vertex_id(end)?;
+                    new.insert(id.ok_or(store::Error::NoVertex { vid: end.0 })?)
+                }
+            };
+            rows.field(id, dialect);
             rows.delimiter(dialect);
         }
         rows.field(snapshot.schema().label_name(edge.label), dialect);

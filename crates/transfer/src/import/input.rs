@@ -60,7 +60,7 @@ impl Plan {
 fn list(source: &dyn Source, field: &'static str, path: Option<&str>) -> Result<Vec<DataFile>, Error> {
     let Some(path) = path else { return Ok(Vec::new()) };
     if path.trim().is_empty() {
-        return Err(Error::EmptyName { field });
+        return Err(Error::EmptyPath { field });
     }
     let mut entries = source.list(path).map_err(|error| Error::read(path, error))?;
     // Object stores keep an empty object to mark a folder.
