@@ -59,12 +59,7 @@ fn under_load(graph: &Graph, rmat: Rmat, size: &str) -> anyhow::Result<()> {
         let times = backups.join().map_err(|_| anyhow::anyhow!("the backups panicked"))??;
         row(
             &format!("add a backup under 4 writers, {size} edges: p50 / p99 / max"),
-            format!(
-                "{} / {} / {}",
-                text(times.median()),
-                text(times.percentile(99.0)),
-                text(times.max())
-            ),
+            format!("{} / {} / {}", text(times.median()), text(times.percentile(99.0)), text(times.max())),
         );
         row(
             &format!("write latency p99 / max, {size} edges: alone → during backups"),
@@ -116,7 +111,12 @@ fn scattered_change(graph: &Graph, rmat: Rmat, dir: &Path) -> anyhow::Result<()>
     let written = stored_but_log(dir)? - before;
     row(
         "1 % of vertices changed at random: bytes on disk beyond the log / bytes changed",
-        format!("{} / {} = {:.2}", count(written as f64), count(changed as f64), written as f64 / changed as f64),
+        format!(
+            "{} / {} = {:.2}",
+            count(written as f64),
+            count(changed as f64),
+            written as f64 / changed as f64
+        ),
     );
     Ok(())
 }

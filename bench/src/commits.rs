@@ -38,12 +38,7 @@ pub fn commit(graph: &Graph, random: &mut Random, rmat: Rmat) -> Result<(), Erro
 }
 
 /// Commits from `clients` threads for `time`; every latency.
-pub fn load(
-    graph: &Graph,
-    rmat: Rmat,
-    clients: u64,
-    time: Duration,
-) -> anyhow::Result<(Durations, f64)> {
+pub fn load(graph: &Graph, rmat: Rmat, clients: u64, time: Duration) -> anyhow::Result<(Durations, f64)> {
     let stop = AtomicBool::new(false);
     let start = Instant::now();
     let all = std::thread::scope(|scope| {
@@ -110,12 +105,10 @@ pub fn run(graph: &Graph, rmat: Rmat, dir: &Path) -> anyhow::Result<()> {
         let ratio = median(&mut ratios);
         row("ratio of the two, pair by pair", format!("{ratio:.2} ({:.2}–{:.2})", ratios[0], ratios[4]));
         row("durable commits, 32 clients", rate(&mut grouped, "/s"));
-        row("their latency p50 / p99 / max", format!(
-            "{} / {} / {}",
-            text(tail.median()),
-            text(tail.percentile(99.0)),
-            text(tail.max())
-        ));
+        row(
+            "their latency p50 / p99 / max",
+            format!("{} / {} / {}", text(tail.median()), text(tail.percentile(99.0)), text(tail.max())),
+        );
         stop.store(true, Ordering::Relaxed);
         folder.join().map_err(|_| anyhow::anyhow!("the folder panicked"))??;
         anyhow::Ok(())

@@ -1,8 +1,9 @@
-//! Measurements. `cargo xtask bench` runs all; names choose some of them: `reads`, `commits`,
-//! `backups`, `recovery`.
+//! Measurements. `cargo xtask bench` runs all; names choose some of them: `import`, `reads`,
+//! `commits`, `backups`, `recovery`.
 
 mod backups;
 mod commits;
+mod import;
 mod measure;
 mod reads;
 mod recovery;
@@ -28,10 +29,19 @@ fn main() -> anyhow::Result<()> {
     {
         return recovery::child(Path::new(dir), LARGE);
     }
+    if let [mode, files] = chosen.as_slice()
+        && mode == "--import"
+    {
+        return import::child(Path::new(files));
+    }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
     let dir = tempfile::tempdir()?;
     let pool = world::pool(dir.path())?;
     println!("| what | result |\n|---|---|");
+    if wanted("import") {
+        let files = tempfile::tempdir()?;
+        import::run(files.path(), LARGE)?;
+    }
     let start = Instant::now();
     let graph = world::load(&pool, "rmat", LARGE)?;
     row("bulk load of 10 M edges through the store API", text(start.elapsed()));

@@ -26,7 +26,8 @@ pub fn run(dir: &Path, rmat: Rmat) -> anyhow::Result<()> {
     let pin = {
         let graph = world::pool(dir)?.open("rmat")?;
         let id = "recovery".to_owned();
-        let request = PinRequest { name: id.clone(), id, kind: PinKind::Manual, requested_by: "bench".into() };
+        let request =
+            PinRequest { name: id.clone(), id, kind: PinKind::Manual, requested_by: "bench".into() };
         let pin = graph.add_pin(request)?;
         graph.close()?;
         pin

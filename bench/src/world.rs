@@ -21,7 +21,7 @@ impl Random {
     }
 
     pub fn below(&mut self, limit: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(limit) >> 32) as u32
+        (((self.next() >> 32) * u64::from(limit)) >> 32) as u32
     }
 }
 
@@ -50,7 +50,8 @@ impl Rmat {
                 let dice = (bits & 0xffff) as u32;
                 bits >>= 16;
                 // 0.57, 0.19, 0.19, 0.05 of 65,536.
-                let quadrant = u32::from(dice >= 37_356) + u32::from(dice >= 49_808) + u32::from(dice >= 62_260);
+                let quadrant =
+                    u32::from(dice >= 37_356) + u32::from(dice >= 49_808) + u32::from(dice >= 62_260);
                 source = source << 1 | quadrant >> 1;
                 target = target << 1 | quadrant & 1;
             }

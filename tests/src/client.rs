@@ -83,6 +83,11 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The same client as a stranger.
+    pub fn without_token(&self) -> Self {
+        Self { token: None, ..self.clone() }
+    }
+
     /// The same client in another project.
     pub fn in_project(&self, project: &str) -> Self {
         Self { project: project.to_owned(), ..self.clone() }

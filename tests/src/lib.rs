@@ -13,6 +13,7 @@ mod raw;
 mod refusal;
 pub mod sample;
 mod server;
+mod signer;
 
 pub use client::{Body, Client, Reply, graph_fields, log_in_body};
 pub use graph::{Backup, Graph};
@@ -22,3 +23,4 @@ pub use refusal::assert_refused;
 pub use rustix::process::Signal;
 pub use serde_json::{Value, json};
 pub use server::{Server, binary, gestalt, until};
+pub use signer::{Unsigned, hash as payload_hash, sdk_date};

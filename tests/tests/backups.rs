@@ -246,7 +246,7 @@ fn a_crash_during_a_backup_leaves_no_half_of_one() {
         graph.add_vertices("person", &[(&format!("round{round}"), json!({"age": [round]}))]);
         let before = graph.summary();
         let backup = graph.request_backup();
-        thread::sleep(Duration::from_micros(round * 700));
+        thread::sleep(Duration::from_micros(round * 200));
         server.crash();
         assert_eq!(graph.summary(), before);
         let job = graph.client.follow(&graph.id, &backup.job_id);

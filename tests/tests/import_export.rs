@@ -318,7 +318,7 @@ fn a_crash_during_an_import_leaves_all_or_nothing() {
     for round in 0..8_u64 {
         let graph = client.create_graph(&format!("ring_{round}"));
         let reply = graph.post("/import-graph", body.clone());
-        std::thread::sleep(std::time::Duration::from_millis(round * 40));
+        std::thread::sleep(std::time::Duration::from_millis(round * 20));
         server.crash();
         let job = graph.follow(&reply);
         graph.wait_status("200");

@@ -60,7 +60,7 @@ impl Workspace {
     }
 
     pub(crate) fn build_gestalt(&self, profile: Profile) -> Result<()> {
-        let mut build = self.cargo(&["build", "-p", "gestalt-server", "--bin", "gestalt"]);
+        let mut build = self.cargo(&["build", "--bin", "gestalt"]);
         if matches!(profile, Profile::Release) {
             build.arg("--release");
         }

@@ -1,4 +1,4 @@
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{KeyId, LabelId};
@@ -226,9 +226,10 @@ impl Schema {
     }
 
     fn intern_properties(&mut self, label: &Label) -> Result<(), SchemaError> {
-        for (at, property) in label.properties.iter().enumerate() {
+        let mut names = FxHashSet::default();
+        for property in &label.properties {
             check_property_name(&property.name)?;
-            if label.properties[..at].iter().any(|earlier| earlier.name == property.name) {
+            if !names.insert(property.name.as_str()) {
                 let property = property.name.clone();
                 return Err(SchemaError::PropertyTwice { label: label.name.clone(), property });
             }
@@ -240,11 +241,7 @@ impl Schema {
     pub fn intern_label(&mut self, name: &str) -> Result<LabelId, SchemaError> {
         match self.label_id(name) {
             Some(id) => Ok(id),
-            None => self.add_label(Label {
-                name: name.into(),
-                kind: LabelKind::All,
-                properties: Vec::new(),
-            }),
+            None => self.add_label(Label { name: name.into(), kind: LabelKind::All, properties: Vec::new() }),
         }
     }
 
@@ -381,7 +378,8 @@ mod tests {
     use super::*;
 
     fn person() -> Label {
-        let property = |name: &str, data_type, cardinality| Property { name: name.into(), data_type, cardinality };
+        let property =
+            |name: &str, data_type, cardinality| Property { name: name.into(), data_type, cardinality };
         Label {
             name: "person".into(),
             kind: LabelKind::Vertex,

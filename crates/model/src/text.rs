@@ -108,9 +108,7 @@ pub fn to_text(value: &Value) -> String {
             let day = i32::try_from(days).map_or_else(|_| days.to_string(), day_text);
             format!("{day} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
         }
-        Value::List(items) | Value::Set(items) => {
-            items.iter().map(to_text).collect::<Vec<_>>().join(";")
-        }
+        Value::List(items) | Value::Set(items) => items.iter().map(to_text).collect::<Vec<_>>().join(";"),
     }
 }
 

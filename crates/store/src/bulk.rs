@@ -13,7 +13,8 @@
 //!    manifest n+1 names it too.
 //!
 //! # After a crash
-//! Before the record: objects that nothing names, and staged files that the next opening removes.
+//! Before the record: objects that nothing names, and staged files that the next opening of the
+//! pool removes.
 //! After it: recovery takes the tree from the log.
 //!
 //! # Memory
@@ -25,6 +26,7 @@ mod ids;
 mod stage;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::{Content, IdHash, MAX_ID_BYTES, RecordHash, Schema, VertexRecord, Vid};
 use rayon::prelude::*;
@@ -37,7 +39,7 @@ use self::stage::Stage;
 use crate::error::{At, Error};
 use crate::fold::compact::{all_ids, is_folded, write_ids};
 use crate::generation::Generation;
-use crate::graph::{Folded, Graph, Mode};
+use crate::graph::{Graph, Mode};
 use crate::object::ObjectRef;
 use crate::part::ids::hash_id;
 use crate::part::rows::Rows;
@@ -116,6 +118,10 @@ impl BulkLoad {
     pub(crate) fn start(graph: &Graph, options: BulkOptions) -> Result<Self, Error> {
         let shared = &graph.shared;
         shared.writer_in(Mode::Open)?.mode = Mode::Loading;
+        // With a collection kept out: the next batch of its sweep sees the number.
+        let kept = read(&shared.pool.sweeping);
+        shared.pool.loads.fetch_add(1, Ordering::Relaxed);
+        drop(kept);
         let mut load = Self {
             graph: graph.clone(),
             base: shared.published.load_full(),
@@ -319,12 +325,19 @@ impl BulkLoad {
         let chunks = (0..count).into_par_iter().map(|nr| {
             let fresh = |object: Option<&ObjectRef>| object.map(|object| PartRef { object: *object, lsn });
             let Some(chunk) = generation.chunks.get(nr as usize) else {
-                return Ok([fresh(self.rows.get(&nr)), fresh(built.out.get(&nr)), fresh(built.into.get(&nr))]);
+                return Ok([
+                    fresh(self.rows.get(&nr)),
+                    fresh(built.out.get(&nr)),
+                    fresh(built.into.get(&nr)),
+                ]);
             };
             Ok([
-                fresh(self.rows.get(&nr)).map_or_else(|| keep(generation, &chunk.rows, lsn), |p| Ok(Some(p)))?,
-                fresh(built.out.get(&nr)).map_or_else(|| keep(generation, &chunk.out, lsn), |p| Ok(Some(p)))?,
-                fresh(built.into.get(&nr)).map_or_else(|| keep(generation, &chunk.into, lsn), |p| Ok(Some(p)))?,
+                fresh(self.rows.get(&nr))
+                    .map_or_else(|| keep(generation, &chunk.rows, lsn), |p| Ok(Some(p)))?,
+                fresh(built.out.get(&nr))
+                    .map_or_else(|| keep(generation, &chunk.out, lsn), |p| Ok(Some(p)))?,
+                fresh(built.into.get(&nr))
+                    .map_or_else(|| keep(generation, &chunk.into, lsn), |p| Ok(Some(p)))?,
             ])
         });
         Ok(Tree { next_vid, chunks: chunks.collect::<Result<_, Error>>()?, ..Tree::default() })
@@ -336,27 +349,24 @@ impl BulkLoad {
         let objects = &shared.pool.stock.chunks;
         let tree_object = tree.write(objects)?;
         objects.sync()?;
+        // A compaction that is under way must be over: it would put the old tree back.
         let mut folding = lock(&shared.folding);
         let mut writer = shared.writer_in(Mode::Loading)?;
         let mut state = GraphState::clone(&writer.head);
         let mut transaction = Transaction::new(&mut state);
         transaction.set_tree(tree_object, &self.content, self.schema.clone())?;
         let Some(payload) = transaction.finish(shared.pool.env.clock.now_us()) else { return Ok(()) };
-        // Held until the manifest knows the tree: see `Graph::add_pin`.
-        let mut folded = lock(&shared.folded);
+        lock(&shared.folded).behind = true;
         let (lsn, state) = (state.lsn, Arc::new(state));
         shared.log.append(&[payload], lsn, || Arc::clone(&state))?;
         writer.head = Arc::clone(&state);
         shared.log.wait_durable(lsn, &shared.published)?;
         writer.mode = Mode::Open;
-        shared.log.roll(lsn + 1)?;
-        let manifest = shared.next_manifest(&folding.manifest, &state, &state.generation);
-        shared.manifests.write(&manifest)?;
-        let timeline = manifest.log.timeline.clone();
-        *folded = Folded { manifest: manifest.number, timeline, delta_bytes: 0 };
-        folding.manifest = manifest;
-        drop((folded, writer));
-        shared.log.timeline.seal_finished(Some(shared.log.segment_start()))
+        drop(writer);
+        // The load is durable, so it has succeeded. A manifest that cannot be written now is
+        // written by the next fold, which is due until then.
+        let _ = self.graph.fold_once(&mut folding);
+        Ok(())
     }
 }
 
@@ -378,6 +388,7 @@ fn keep<P: Part>(
 
 impl Drop for BulkLoad {
     fn drop(&mut self) {
+        self.graph.shared.pool.loads.fetch_sub(1, Ordering::Relaxed);
         let mut writer = lock(&self.graph.shared.writer);
         if writer.mode == Mode::Loading {
             writer.mode = Mode::Open;

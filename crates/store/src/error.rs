@@ -49,7 +49,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("the log could not be written, so the graph takes no more writes until it is restarted: {reason}")]
+    #[error(
+        "the log could not be written, so the graph takes no more writes until it is restarted: {reason}"
+    )]
     LogFailed { reason: String },
     #[error("the restored content {found} is not the backup's {expected}")]
     RootMismatch { expected: String, found: String },

@@ -63,6 +63,7 @@ impl Graph {
         let state = self.shared.published.load();
         let idle_us = self.shared.pool.env.clock.now_us().saturating_sub(lock(&self.shared.folding).last_us);
         state.frozen.is_some()
+            || lock(&self.shared.folded).behind
             || state.live.weight() > settings.fold_overlay_bytes
             || self.shared.log.segment_bytes() > settings.fold_log_bytes
             || (!state.live.is_empty() && idle_us > settings.fold_after_us)
@@ -85,9 +86,18 @@ impl Graph {
 
     /// Folds; the caller keeps the garbage collector out.
     pub(crate) fn fold_kept(&self) -> Result<bool, Error> {
+        let mut folding = lock(&self.shared.folding);
+        self.shared.check_open()?;
+        // What an earlier fold froze and could not write is not all there is.
+        let retried = folding.frozen.is_some() && self.fold_once(&mut folding)?;
+        Ok(self.fold_once(&mut folding)? || retried)
+    }
+
+    /// Folds what is frozen, or freezes and folds the present; the caller keeps the garbage
+    /// collector out.
+    pub(crate) fn fold_once(&self, folding: &mut Folding) -> Result<bool, Error> {
         let shared = &self.shared;
-        let mut folding = lock(&shared.folding);
-        let Some(state) = self.freeze(&mut folding)? else { return Ok(false) };
+        let Some(state) = self.freeze(folding)? else { return Ok(false) };
         let generation = &state.generation;
         let frozen = state.frozen.clone().unwrap_or_default();
         let mut next = generation.share();
@@ -99,10 +109,11 @@ impl Graph {
         }
         let manifest = shared.next_manifest(&folding.manifest, &state, &next);
         shared.manifests.write(&manifest)?;
-        shared.publish_form(&manifest, next, true)?;
+        let published = shared.publish_form(&manifest, next, true);
         folding.last_us = shared.pool.env.clock.now_us();
         folding.manifest = manifest;
         folding.frozen = None;
+        published?;
         shared.log.timeline.seal_finished(Some(shared.log.segment_start()))?;
         Ok(true)
     }
@@ -112,7 +123,9 @@ impl Graph {
         if folding.frozen.is_none() {
             let shared = &self.shared;
             let mut writer = lock(&shared.writer);
-            if writer.mode == Mode::Closed || writer.head.lsn == folding.manifest.lsn && writer.head.live.is_empty() {
+            if writer.mode == Mode::Closed
+                || writer.head.lsn == folding.manifest.lsn && writer.head.live.is_empty()
+            {
                 return Ok(None);
             }
             shared.log.wait_durable(writer.head.lsn, &shared.published)?;
@@ -160,15 +173,16 @@ impl crate::graph::GraphShared {
         let delta_bytes = generation.deltas.iter().map(|delta| delta.stored_bytes()).sum();
         let generation = generation.publish();
         let mut writer = lock(&self.writer);
+        let timeline = manifest.log.timeline.clone();
+        // First, and even if the log has failed: the manifest before may be collected now, so no
+        // pin may name it any more.
+        *lock(&self.folded) = Folded { manifest: manifest.number, timeline, delta_bytes, behind: false };
         self.replace_form(&mut writer, |state| {
             state.generation = generation;
             if folded {
                 state.frozen = None;
             }
-        })?;
-        let timeline = manifest.log.timeline.clone();
-        *lock(&self.folded) = Folded { manifest: manifest.number, timeline, delta_bytes };
-        Ok(())
+        })
     }
 }
 

@@ -11,11 +11,16 @@
 //! 2. Sweep, in batches: with all builders of new objects kept out, roots that appeared since the
 //!    mark are marked too, and a batch of what is still unreached is removed.
 //!
+//! While a bulk load is under way, no object is removed: nothing names those that it writes.
+//!
 //! Manifests go first, then objects: a crash in between leaves objects that nothing names.
 //!
 //! # The clock
 //! It only decides when pins that were given an end expire, and how long log segments that no
 //! root needs are kept in addition. It never makes anything reachable go.
+
+use std::sync::RwLockWriteGuard;
+use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashSet;
 
@@ -51,19 +56,24 @@ struct Marked {
 }
 
 impl Pool {
-    /// Removes what nothing needs. May run at any time; two at once only repeat each other.
+    /// Removes what nothing needs. May run at any time; of two at once one waits for the other.
     pub fn collect_garbage(&self) -> Result<Collected, Error> {
         let shared = &*self.shared;
+        let _alone = lock(&shared.collecting);
         self.remove_expired_pins()?;
         let (chunks, deltas) = (&shared.stock.chunks, &shared.stock.deltas);
         let listed = [(chunks, chunks.list()?), (deltas, deltas.list()?)];
         let mut marked = Marked::default();
-        shared.mark(&self.root_graphs()?, &mut marked)?;
+        if shared.mark(&self.root_graphs()?, &mut marked).is_err() {
+            // Files may come and go meanwhile. The marks below, with others kept out, are what
+            // counts; this one only makes them short.
+            marked = Marked::default();
+        }
         let mut collected = self.remove_manifests(&mut marked)?;
         for (objects, ids) in &listed {
             let unreached: Vec<_> = ids.iter().filter(|id| !marked.objects.contains(id)).collect();
             for batch in unreached.chunks(BATCH) {
-                let _alone = write(&shared.sweeping);
+                let Some(_alone) = shared.begin_sweep() else { break };
                 shared.mark(&self.root_graphs()?, &mut marked)?;
                 for id in batch.iter().filter(|id| !marked.objects.contains(id)) {
                     collected.bytes += objects.remove(**id)?;
@@ -148,6 +158,16 @@ impl Pool {
 }
 
 impl PoolShared {
+    /// Keeps builders of objects out. `None` while a bulk load is under way: any object may be its.
+    fn begin_sweep(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        // Asked before, so as not to wait for a load that is being committed, nor let others wait.
+        let loading = || self.loads.load(Ordering::Relaxed) > 0;
+        if loading() {
+            return None;
+        }
+        Some(write(&self.sweeping)).filter(|_| !loading())
+    }
+
     /// Marks what every root of `graphs` reaches, as far as it is not marked yet.
     fn mark(&self, graphs: &[String], marked: &mut Marked) -> Result<(), Error> {
         for generation in self.stock.in_use.all() {
@@ -176,7 +196,12 @@ impl PoolShared {
         Ok(())
     }
 
-    fn mark_manifest(&self, manifest: &Manifest, pin: Option<&Pin>, marked: &mut Marked) -> Result<(), Error> {
+    fn mark_manifest(
+        &self,
+        manifest: &Manifest,
+        pin: Option<&Pin>,
+        marked: &mut Marked,
+    ) -> Result<(), Error> {
         for range in &manifest.replay {
             marked.records.push((range.timeline.clone(), range.after_lsn + 1, range.last_lsn));
         }

@@ -10,8 +10,8 @@ use model::Content;
 use crate::bulk::{BulkLoad, BulkOptions};
 use crate::commit::Waiting;
 use crate::error::Error;
-use crate::log::group::Log;
 use crate::fold::Folding;
+use crate::log::group::Log;
 use crate::manifest::Manifests;
 use crate::pin::{Pin, PinRequest, Pins};
 use crate::pool::PoolShared;
@@ -48,6 +48,9 @@ pub(crate) struct Folded {
     pub(crate) manifest: u64,
     pub(crate) timeline: String,
     pub(crate) delta_bytes: u64,
+    /// The log names a tree, of a bulk load, that the manifest does not know yet. A pin of such
+    /// a state would not keep the tree.
+    pub(crate) behind: bool,
 }
 
 /// The writing end of a graph.
@@ -106,18 +109,26 @@ impl Graph {
         crate::pool::check_name(&request.id)?;
         let _kept = read(&self.shared.pool.sweeping);
         self.shared.check_open()?;
-        // Together: a bulk load changes both under this lock, so that no pin ever names a manifest
-        // that does not know the tree of its state.
-        let (folded, state) = {
-            let folded = lock(&self.shared.folded);
-            (folded.clone(), self.shared.published.load_full())
-        };
+        let (folded, state) = self.place()?;
         let bytes = folded.delta_bytes + self.shared.log.segment_bytes();
         let now_us = self.shared.pool.env.clock.now_us();
         let mut pin = Pin::of(&state, request, &self.shared.id, (folded.manifest, &folded.timeline), bytes);
         pin.time_us = now_us;
         self.shared.pins.write(&pin)?;
         Ok(pin)
+    }
+
+    /// The newest durable state and a manifest that it starts from.
+    fn place(&self) -> Result<(Folded, Arc<GraphState>), Error> {
+        loop {
+            // Together: a load says here that the manifest is behind before its state appears.
+            let folded = lock(&self.shared.folded);
+            if !folded.behind {
+                return Ok((folded.clone(), self.shared.published.load_full()));
+            }
+            drop(folded);
+            self.fold_kept()?;
+        }
     }
 
     /// Starts a bulk load. Until it is committed or dropped, other writes fail; reads go on.
@@ -178,7 +189,7 @@ impl GraphShared {
         }
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::GraphClosed { graph: self.id.clone() });
         }

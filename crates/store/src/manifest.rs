@@ -129,18 +129,28 @@ impl Manifests {
 
     /// The highest one.
     pub(crate) fn newest(&self) -> Result<Option<Manifest>, Error> {
-        self.numbers()?.last().map(|number| self.read(*number)).transpose()
+        let mut missing = None;
+        loop {
+            let Some(number) = self.numbers()?.last().copied() else { return Ok(None) };
+            match self.read(number) {
+                // A newer one came, and this one went, between the listing and the reading.
+                Err(Error::Corrupt { .. }) if missing != Some(number) => missing = Some(number),
+                read => return read.map(Some),
+            }
+        }
     }
 
     pub(crate) fn read(&self, number: u64) -> Result<Manifest, Error> {
         let path = self.path(number);
-        let bytes = self.env.disk.read(&path).doing("read", &path)?;
+        let bytes = match self.env.disk.read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::corrupt(path, "the manifest is missing"));
+            }
+            bytes => bytes.doing("read", &path)?,
+        };
         let manifest: Manifest = read_checked(&bytes, &path)?;
         if manifest.number != number || manifest.graph != self.graph {
             return Err(Error::corrupt(path, "it is not the manifest that its name says"));
-        }
-        if manifest.format > FORMAT {
-            return Err(Error::TooNew { path, found: manifest.format, known: FORMAT });
         }
         Ok(manifest)
     }
@@ -179,7 +189,13 @@ pub(crate) fn write_checked(value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Reads what [`write_checked`] wrote.
+/// What every later format will have too.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// Reads what [`write_checked`] wrote, unless a newer version did.
 pub(crate) fn read_checked<T: for<'de> Deserialize<'de>>(bytes: &[u8], path: &str) -> Result<T, Error> {
     let damaged = || Error::corrupt(path, "its first line does not have the hash in its second line");
     let mut lines = bytes.split(|byte| *byte == b'\n');
@@ -190,5 +206,10 @@ pub(crate) fn read_checked<T: for<'de> Deserialize<'de>>(bytes: &[u8], path: &st
     if blake3::hash(json).to_hex().as_bytes() != hash {
         return Err(damaged());
     }
-    serde_json::from_slice(json).map_err(|error| Error::corrupt(path, error))
+    let damaged = |error: serde_json::Error| Error::corrupt(path, error);
+    let Format { format } = serde_json::from_slice(json).map_err(damaged)?;
+    if format > FORMAT {
+        return Err(Error::TooNew { path: path.into(), found: format, known: FORMAT });
+    }
+    serde_json::from_slice(json).map_err(damaged)
 }

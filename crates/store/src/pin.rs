@@ -152,7 +152,14 @@ impl Pins {
     /// All of them, by commit.
     pub(crate) fn all(&self) -> Result<Vec<Pin>, Error> {
         let names = self.env.disk.list(&self.dir).doing("listed", &self.dir)?;
-        let mut pins = names.iter().map(|name| self.read(name)).collect::<Result<Vec<_>, _>>()?;
+        let mut pins = Vec::with_capacity(names.len());
+        for name in names {
+            match self.read(&name) {
+                // It was removed since it was listed.
+                Err(Error::NoPin { .. }) => {}
+                pin => pins.push(pin?),
+            }
+        }
         pins.sort_by(|a, b| (a.time_us, a.lsn, &a.id).cmp(&(b.time_us, b.lsn, &b.id)));
         Ok(pins)
     }
@@ -168,9 +175,6 @@ impl Pins {
         let pin: Pin = read_checked(&bytes, &path)?;
         if pin.id != id || pin.graph != self.graph {
             return Err(Error::corrupt(path, "it is not the backup that its name says"));
-        }
-        if pin.format > FORMAT {
-            return Err(Error::TooNew { path, found: pin.format, known: FORMAT });
         }
         Ok(pin)
     }

@@ -1,7 +1,7 @@
 //! Pools: all graphs, backups and objects of one project under one prefix, and the roots that
 //! keep objects alive.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, RwLock};
 
 use arc_swap::ArcSwap;
@@ -88,6 +88,10 @@ pub(crate) struct PoolShared {
     /// Held for reading from the first new object to the manifest or pin that names it; for
     /// writing while a batch of garbage is removed.
     pub(crate) sweeping: RwLock<()>,
+    /// Held by the one garbage collection that runs.
+    pub(crate) collecting: Mutex<()>,
+    /// Bulk loads under way. Nothing names the objects that they write before they are committed.
+    pub(crate) loads: AtomicUsize,
     pub(crate) open: Mutex<FxHashSet<String>>,
 }
 
@@ -115,6 +119,8 @@ impl Store {
             prefix,
             stock,
             sweeping: RwLock::new(()),
+            collecting: Mutex::new(()),
+            loads: AtomicUsize::new(0),
             open: Mutex::default(),
         };
         shared.remove_leftovers()?;
@@ -234,7 +240,6 @@ impl Pool {
         let newest = manifests.newest()?.filter(|manifest| !manifest.removed);
         let manifest = newest.ok_or_else(|| Error::NoGraph { graph: graph.into() })?;
         let (state, tail) = shared.recover(&manifest, None)?;
-        let loaded = state.generation.tree_object != manifest.tree;
         let timeline = shared.timeline(&manifest.log.timeline);
         let (active, framer) = match &tail {
             Some(tail) => timeline.go_on(tail)?,
@@ -244,6 +249,7 @@ impl Pool {
             manifest: manifest.number,
             timeline: manifest.log.timeline.clone(),
             delta_bytes: state.generation.deltas.iter().map(|delta| delta.stored_bytes()).sum(),
+            behind: state.generation.tree_object != manifest.tree,
         };
         let log = Log::new(timeline, active, framer, state.lsn);
         let state = Arc::new(state);
@@ -258,11 +264,11 @@ impl Pool {
             manifests,
             pins: shared.pins(graph),
             folding: Mutex::new(Folding { manifest, frozen: None, last_us }),
-            folded: Mutex::new(folded),
+            folded: Mutex::new(folded.clone()),
             closed: AtomicBool::new(false),
         };
         let graph = Graph { shared: Arc::new(graph) };
-        if loaded {
+        if folded.behind {
             graph.fold_kept()?;
         }
         Ok(graph)
@@ -362,10 +368,11 @@ impl Pool {
         let number = newest.map_or(1, |newest| newest + 1);
         let former = newest.and_then(|newest| manifests.read(newest).ok());
         manifests.write(&Manifest { graph: graph.into(), number, removed: false, replay, log, ..source })?;
-        match former {
-            Some(former) => shared.timeline(&former.log.timeline).seal_finished(None),
-            None => Ok(()),
+        if let Some(former) = former {
+            // Only to save space: the graph is restored, and the former log may be damaged.
+            let _ = shared.timeline(&former.log.timeline).seal_finished(None);
         }
+        Ok(())
     }
 
     /// Pins the state that a restore replaces, if there is one.

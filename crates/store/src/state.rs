@@ -200,9 +200,9 @@ impl GraphState {
 
     /// All edges from one vertex to another, by rank.
     pub fn edges_between(&self, source: Vid, target: Vid) -> Result<Vec<EdgeKey>, Error> {
-        let mut edges = self.generation.with_adjacency(source, Direction::Out, |adjacency, slot| {
-            adjacency.between(slot, target)
-        })?;
+        let mut edges = self
+            .generation
+            .with_adjacency(source, Direction::Out, |adjacency, slot| adjacency.between(slot, target))?;
         for patch in self.patches(source) {
             edges = merge(&edges, patch.out.iter().filter(|(edge, _)| edge.other == target));
         }

@@ -2,6 +2,7 @@
 //! acknowledged is there, what was in flight is there wholly or not at all, and every backup that
 //! is listed can be restored. What comes first after a stop differs: an opening, one that is
 //! stopped too, a garbage collection, or a restore.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at a surprise")]
 
 mod graph;
 
@@ -131,7 +132,8 @@ fn a_removed_graph_stays_removed() {
     let whole = SimDisk::default();
     run(&whole, &mut false).unwrap();
     assert!(!whole.paths().iter().any(|path| path.contains("manifest")));
-    for (stop, kept) in (1..=whole.operations()).flat_map(|stop| (0..=255).step_by(5).map(move |k| (stop, k))) {
+    for (stop, kept) in (1..=whole.operations()).flat_map(|stop| (0..=255).step_by(5).map(move |k| (stop, k)))
+    {
         let disk = SimDisk::default();
         disk.set_faults(Faults { stop_at: Some(stop), ..Faults::default() });
         let mut removed = false;

@@ -1,5 +1,6 @@
 //! Disks that fail or are full, and clocks that jump: work fails with a clear error, nothing that
 //! was acknowledged is lost, and it goes on when the outside world does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at a surprise")]
 
 mod graph;
 
@@ -29,6 +30,7 @@ fn recover(world: &mut World, step: &Step, error: &Error) {
     world.settle();
     world.check_list();
     world.check_clone();
+    world.run(&Step::Pin).unwrap();
 }
 
 /// After its log has failed, a graph takes no writes and says so; reads go on.

@@ -1,6 +1,7 @@
 //! Random histories against a plain model in memory: transactions, bulk loads, folds,
 //! compactions, pins, restores, garbage collections, reopenings and crashes. After every step the
 //! whole content of the graph equals the model's, by every way to read it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at a surprise")]
 
 mod graph;
 

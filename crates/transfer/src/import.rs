@@ -167,6 +167,7 @@ impl Import<'_> {
 
     fn blocks<E: Elements>(&mut self, file: &DataFile, log: &mut LogFile<'_>) -> Result<(), Error> {
         let opened = file.open(self.files.source)?;
+        let position = opened.position.clone();
         let window = 2 * rayon::current_num_threads();
         let dialect = &self.job.dialect;
         std::thread::scope(|scope| {
@@ -185,10 +186,10 @@ impl Import<'_> {
                 let next: Result<Vec<Block>, _> = blocks.iter().take(window).collect();
                 let next = next.map_err(|error| Error::read(&file.path, error))?;
                 if next.is_empty() {
-                    return Ok(());
+                    return file.check_whole(&position);
                 }
                 self.window::<E>(next, log)?;
-                let done = self.read_bytes + opened.position.bytes().min(file.size);
+                let done = self.read_bytes + position.bytes().min(file.size);
                 self.watch.progress(done, self.total_bytes);
             }
         })

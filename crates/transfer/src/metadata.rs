@@ -97,6 +97,10 @@ impl Labels {
     }
 
     fn push(&mut self, label: Label) -> Result<(), Problem> {
+        // Names are compared with one another below, so their number is bounded first.
+        if label.properties.len() > usize::from(u16::MAX) {
+            return Err(SchemaError::TooMany { what: "property keys" }.into());
+        }
         if label.name != model::DEFAULT_LABEL {
             self.schema.add_label(label.clone())?;
         } else if self.accepted.iter().any(|earlier| earlier.name == label.name) {

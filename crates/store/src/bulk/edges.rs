@@ -70,7 +70,7 @@ pub(super) fn build(load: &mut BulkLoad, hashes: &[IdHash]) -> Result<Built, Err
 
 fn build_out(load: &BulkLoad, hashes: &[IdHash], nr: u32, edges: Partition) -> Result<OutChunk, Error> {
     let pool = &load.graph.shared.pool;
-    let runs = edges.into_runs(pool)?;
+    let runs = edges.into_runs()?;
     let (ends, order) = by_slot(&runs);
     let mut out = OutBuilder {
         load,
@@ -175,11 +175,8 @@ impl OutBuilder<'_> {
             let key = crate::state::EdgeKey::seen(Direction::Out, source, *edge);
             self.load.base.edge_props(key).ok().flatten().unwrap_or_default()
         };
-        let candidate = |edge: &Neighbour| Candidate {
-            label: edge.label,
-            rank: Some(edge.rank),
-            props: props(edge),
-        };
+        let candidate =
+            |edge: &Neighbour| Candidate { label: edge.label, rank: Some(edge.rank), props: props(edge) };
         edges.iter().map(candidate).collect()
     }
 
@@ -265,7 +262,7 @@ fn winners(candidates: &[Candidate], parallel: ParallelEdges) -> Option<Vec<usiz
 /// The in-edges of one chunk: those that were there, less the removed, and the new ones.
 fn build_in(load: &BulkLoad, nr: u32, edges: Partition) -> Result<ObjectRef, Error> {
     let pool = &load.graph.shared.pool;
-    let runs = edges.into_runs(pool)?;
+    let runs = edges.into_runs()?;
     let (ends, order) = by_slot(&runs);
     let old = load.base.generation.chunks.get(nr as usize);
     let old = old.map(|chunk| chunk.into.get(&pool.stock.chunks)).transpose()?;

@@ -74,8 +74,16 @@ pub(super) struct Stage {
 /// One chunk's entries, oldest first: files, then memory.
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    files: Vec<(String, usize)>,
+    files: Vec<StagedFile>,
     run: Run,
+}
+
+/// A file of so many entries, which goes with this value.
+#[derive(Debug)]
+struct StagedFile {
+    pool: Arc<PoolShared>,
+    path: String,
+    count: usize,
 }
 
 /// Entries with the properties that they point into.
@@ -141,7 +149,9 @@ impl Stage {
             let run = std::mem::take(&mut partition.run);
             let path = format!("{}/tmp/{}", self.pool.prefix, self.pool.env.fresh_name());
             let mut file = self.pool.env.disk.create(&path).doing("created", &path)?;
-            partition.files.push((path.clone(), run.entries.len()));
+            let staged =
+                StagedFile { pool: Arc::clone(&self.pool), path: path.clone(), count: run.entries.len() };
+            partition.files.push(staged);
             file.write_all(bytemuck::cast_slice(&run.entries)).doing("written", &path)?;
             file.write_all(&run.props).doing("written", &path)?;
         }
@@ -159,18 +169,26 @@ impl Stage {
 
 impl Partition {
     /// All runs, oldest first. Removes the files.
-    pub(super) fn into_runs(self, pool: &PoolShared) -> Result<Vec<Run>, Error> {
-        let mut runs = Vec::new();
-        for (path, count) in self.files {
-            let bytes = pool.env.disk.read(&path).doing("read", &path)?;
-            let split = count * size_of::<Entry>();
-            let whole = bytes.len() >= split;
-            let cut = || Error::corrupt(&path, "a staged file is cut short");
-            let (entries, props) = bytes.split_at_checked(split).filter(|_| whole).ok_or_else(cut)?;
-            runs.push(Run { entries: bytemuck::pod_collect_to_vec(entries), props: props.to_vec() });
-            pool.env.disk.remove(&path).doing("removed", &path)?;
-        }
+    pub(super) fn into_runs(self) -> Result<Vec<Run>, Error> {
+        let mut runs = self.files.into_iter().map(|file| file.read()).collect::<Result<Vec<_>, _>>()?;
         runs.push(self.run);
         Ok(runs)
+    }
+}
+
+impl StagedFile {
+    fn read(&self) -> Result<Run, Error> {
+        let path = &self.path;
+        let bytes = self.pool.env.disk.read(path).doing("read", path)?;
+        let cut = || Error::corrupt(path, "a staged file is cut short");
+        let (entries, props) = bytes.split_at_checked(self.count * size_of::<Entry>()).ok_or_else(cut)?;
+        Ok(Run { entries: bytemuck::pod_collect_to_vec(entries), props: props.to_vec() })
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        // Best effort: what stays is removed when the pool is opened next.
+        let _ = self.pool.env.disk.remove(&self.path);
     }
 }

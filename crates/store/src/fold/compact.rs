@@ -45,7 +45,8 @@ impl Graph {
         let shared = &self.shared;
         let _kept = read(&shared.pool.sweeping);
         let mut folding = lock(&shared.folding);
-        if folding.frozen.is_some() {
+        shared.check_open()?;
+        if folding.frozen.is_some() || lock(&shared.folded).behind {
             return Ok(false);
         }
         let settings = &shared.pool.settings;
@@ -72,9 +73,9 @@ impl Graph {
         manifest.tree = next.tree_object;
         manifest.deltas = next.deltas.iter().map(|delta| delta.object()).collect();
         self.shared.manifests.write(&manifest)?;
-        self.shared.publish_form(&manifest, next, false)?;
+        let published = self.shared.publish_form(&manifest, next, false);
         folding.manifest = manifest;
-        Ok(())
+        published
     }
 }
 
@@ -170,9 +171,12 @@ pub(crate) fn write_ids(
     let bits = entries.len().div_ceil(PAGE_IDS).next_power_of_two().trailing_zeros();
     let objects = &generation.stock.chunks;
     let bounds: Vec<usize> = (0..=1u64 << bits)
-        .map(|page| entries.partition_point(|(hash, _)| crate::part::ids::page_of(*hash, bits) < page as usize))
+        .map(|page| {
+            entries.partition_point(|(hash, _)| crate::part::ids::page_of(*hash, bits) < page as usize)
+        })
         .collect();
-    let pages = bounds.par_windows(2).map(|pair| objects.put(Ids::build(&entries[pair[0]..pair[1]]).as_slice()));
+    let pages =
+        bounds.par_windows(2).map(|pair| objects.put(Ids::build(&entries[pair[0]..pair[1]]).as_slice()));
     tree.ids = pages.collect::<Result<_, _>>()?;
     tree.id_bits = bits;
     let slot = |(nr, page): (usize, &crate::object::ObjectRef)| {

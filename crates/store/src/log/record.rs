@@ -66,11 +66,9 @@ impl Op {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let tag = input.u8()?;
         Ok(match tag {
-            1 | 2 => Self::PutRow {
-                vid: Vid(input.number()?),
-                row: VertexRecord::decode(input)?,
-                fresh: tag == 1,
-            },
+            1 | 2 => {
+                Self::PutRow { vid: Vid(input.number()?), row: VertexRecord::decode(input)?, fresh: tag == 1 }
+            }
             3 => Self::RemoveRow { vid: Vid(input.number()?), id: input.str()?.into() },
             4 => Self::PutEdge { edge: decode_edge(input)?, props: Props::decode(input)? },
             5 => Self::RemoveEdge { edge: decode_edge(input)? },

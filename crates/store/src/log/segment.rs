@@ -39,11 +39,8 @@ impl Header {
         if input.array::<4>()? != *ACTIVE_MAGIC || input.u8()? != VERSION {
             return Err(input.error("the header of a log segment"));
         }
-        let header = Self {
-            timeline: input.str()?.into(),
-            first_lsn: input.varint()?,
-            previous: input.array()?,
-        };
+        let header =
+            Self { timeline: input.str()?.into(), first_lsn: input.varint()?, previous: input.array()? };
         let checksum = crc32c::crc32c(&bytes[..input.offset()]);
         if u32::from_le_bytes(input.array()?) == checksum {
             Ok(header)
@@ -101,29 +98,32 @@ impl Segment {
         Ok(Self { header, records, valid, framer })
     }
 
+    /// The number of the record after the last whole one.
+    pub(crate) fn next_lsn(&self) -> u64 {
+        self.header.first_lsn + self.records.len() as u64
+    }
+
     /// Whether what follows the last whole record can be a torn write. `Err` if a later record
     /// of the same log is readable, so that something before it was damaged.
     pub(crate) fn check_tail(&self, bytes: &[u8], path: &str) -> Result<(), Error> {
-        let next = self.header.first_lsn + self.records.len() as u64;
-        let damaged = || Error::corrupt(path, format!("record {next} at byte {} is damaged", self.valid));
-        // A record after the bad one continues a checksum that cannot be known; but the bad
-        // one's own checksum, if it is intact, is where the next one starts from.
         let Some(frame) = bytes.get(self.valid..self.valid + FRAME) else { return Ok(()) };
         let (len, checksum) = frame_of(frame);
-        let after = self.valid + FRAME + len;
-        if after < bytes.len() && record_at(bytes, after, checksum).is_some() {
-            return Err(damaged());
-        }
-        // A damaged length or checksum hides where the next record starts. Every record says its
-        // number, and the one after next continues the checksum written before it.
-        let follows = |at: usize| -> Option<bool> {
+        let start = self.valid + FRAME;
+        // If its payload was damaged, its checksum is where the next one starts from; if its
+        // checksum was, its payload tells; if its length was, the next one may be anywhere.
+        let told = start.checked_add(len).and_then(|end| {
+            let payload = bytes.get(start..end)?;
+            record_at(bytes, end, crc32c::crc32c_append(self.framer.checksum, payload))
+        });
+        let next = |at: usize| record_at(bytes, at, checksum).is_some();
+        // If more than one was damaged, two that follow each other tell.
+        let pair = |at: usize| {
             let (len, checksum) = frame_of(bytes.get(at..at + FRAME)?);
-            let end = at.checked_add(FRAME + len).filter(|end| *end < bytes.len())?;
-            let (next, _) = record_at(bytes, end, checksum)?;
-            Some(Reader::new(&bytes[next]).varint().is_ok())
+            record_at(bytes, (at + FRAME).checked_add(len)?, checksum)
         };
-        if (self.valid + 1..bytes.len()).any(|at| follows(at) == Some(true)) {
-            return Err(damaged());
+        if told.is_some() || (start..bytes.len()).any(|at| next(at) || pair(at).is_some()) {
+            let reason = format!("record {} at byte {} is damaged", self.next_lsn(), self.valid);
+            return Err(Error::corrupt(path, reason));
         }
         Ok(())
     }

@@ -93,10 +93,16 @@ impl Timeline {
         let (mut next, mut tail) = (after_lsn + 1, None::<Tail>);
         for (nr, file) in all.iter().enumerate().take(end).skip(start) {
             let path = self.path(file);
+            if file.first_lsn > next {
+                let reason = format!("records {next} to {} before it are missing", file.first_lsn - 1);
+                return Err(Error::corrupt(path, reason));
+            }
             let bytes = self.read(file)?;
             let segment = Segment::parse(&bytes, &path)?;
             self.check_place(&segment, &bytes, file, tail.as_ref())?;
-            if segment.valid < bytes.len() {
+            // Damage behind the last record that is wanted does not matter.
+            let enough = last_lsn.is_some_and(|last| last < segment.next_lsn());
+            if segment.valid < bytes.len() && !enough {
                 segment.check_tail(&bytes, &path)?;
                 if nr + 1 < all.len() || file.sealed.is_some() {
                     return Err(Error::corrupt(path, format!("damaged at byte {}", segment.valid)));
@@ -107,9 +113,6 @@ impl Timeline {
                 let (lsn, _) = Record::peek(payload).at(&path)?;
                 if lsn < next || last_lsn.is_some_and(|last| lsn > last) {
                     continue;
-                }
-                if lsn > next {
-                    return Err(Error::corrupt(path, format!("records {next} to {} are missing", lsn - 1)));
                 }
                 visit(Record::decode(payload).at(&path)?, &path)?;
                 next = lsn + 1;
@@ -145,7 +148,9 @@ impl Timeline {
         if !named {
             return Err(Error::corrupt(path, "it is not the segment that its name says"));
         }
-        if before.is_some_and(|before| before.hash != header.previous || before.next_lsn() != header.first_lsn) {
+        if before
+            .is_some_and(|before| before.hash != header.previous || before.next_lsn() != header.first_lsn)
+        {
             return Err(Error::corrupt(path, "it does not follow the segment before it"));
         }
         Ok(())
@@ -276,7 +281,7 @@ pub(crate) struct Tail {
 
 impl Tail {
     pub(crate) fn next_lsn(&self) -> u64 {
-        self.file.first_lsn + self.segment.records.len() as u64
+        self.segment.next_lsn()
     }
 }
 
@@ -309,10 +314,9 @@ fn parse_name(name: &str) -> Option<SegmentFile> {
     let first_lsn = numbers.next()?.parse().ok()?;
     let sealed = match kind {
         "active" => None,
-        "sealed" => Some(Sealed {
-            last_lsn: numbers.next()?.parse().ok()?,
-            last_us: numbers.next()?.parse().ok()?,
-        }),
+        "sealed" => {
+            Some(Sealed { last_lsn: numbers.next()?.parse().ok()?, last_us: numbers.next()?.parse().ok()? })
+        }
         _ => return None,
     };
     numbers.next().is_none().then_some(SegmentFile { first_lsn, sealed })

@@ -79,7 +79,11 @@ impl Adjacency {
 
     /// The edge at a position.
     pub(crate) fn edge(&self, position: usize) -> Neighbour {
-        Neighbour { label: self.label(position), other: Vid(self.others()[position]), rank: self.rank(position) }
+        Neighbour {
+            label: self.label(position),
+            other: Vid(self.others()[position]),
+            rank: self.rank(position),
+        }
     }
 
     /// The properties at a position.
@@ -207,7 +211,11 @@ impl Part for Adjacency {
         for slot in 0..slots {
             let count = rest.iter().take_while(|(at, ..)| *at == slot).count();
             let (here, later) = rest.split_at(count);
-            if here.is_empty() { self.copy_slot(slot, &mut out) } else { self.merge_slot(slot, here, &mut out) }
+            if here.is_empty() {
+                self.copy_slot(slot, &mut out)
+            } else {
+                self.merge_slot(slot, here, &mut out)
+            }
             out.end_slot()?;
             rest = later;
         }
@@ -294,7 +302,8 @@ pub(crate) fn decode_edges(share: &[u8], kind: PartKind) -> Result<Vec<EdgeChang
     let mut changes: Vec<EdgeChange> = Vec::with_capacity(count);
     for _ in 0..count {
         let slot: usize = input.number()?;
-        let edge = Neighbour { label: LabelId(input.number()?), other: Vid(input.number()?), rank: input.number()? };
+        let edge =
+            Neighbour { label: LabelId(input.number()?), other: Vid(input.number()?), rank: input.number()? };
         let ascending = changes.last().is_none_or(|(at, last, _)| (*at, *last) < (slot, edge));
         if slot >= CHUNK_SLOTS || !ascending {
             return Err(input.error("ascending edges of the chunk"));

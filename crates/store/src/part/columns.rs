@@ -38,7 +38,8 @@ impl Columns {
             let refuse = |expected| DecodeError { offset: nr, expected };
             let key = u16::try_from(entry[0]).map_err(|_| refuse("a property key"))?;
             let tag = u8::try_from(entry[2]).map_err(|_| refuse("a value type"))?;
-            let column = Column { key: KeyId(key), layout: entry[1], tag, section: first + 1 + nr * SECTIONS };
+            let column =
+                Column { key: KeyId(key), layout: entry[1], tag, section: first + 1 + nr * SECTIONS };
             column.check(sections, positions)?;
             if columns.last().is_some_and(|last: &Column| last.key >= column.key) {
                 return Err(refuse("ascending property keys"));
@@ -167,7 +168,8 @@ impl ColumnsBuilder {
         columns.sort_unstable_by_key(|(key, _)| *key);
         let layouts: Vec<_> = columns.iter().map(|(_, (_, values))| layout(values)).collect();
         let entries = columns.iter().zip(&layouts);
-        let directory = entries.flat_map(|((key, _), (layout, tag))| [u32::from(key.0), *layout, u32::from(*tag)]);
+        let directory =
+            entries.flat_map(|((key, _), (layout, tag))| [u32::from(key.0), *layout, u32::from(*tag)]);
         out.push(&directory.collect::<Vec<_>>());
         for ((_, (present, values)), (layout, _)) in columns.iter().zip(&layouts) {
             let all = present.len() == positions;

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Props, Value, VertexRecord, Vid};
 use proptest::prelude::*;
 use store::{
-    BulkOptions, Direction, EdgeBatch, EdgeKey, Error, Graph, GraphState, ParallelEdges, Snapshot, Transaction,
+    BulkOptions, Direction, EdgeBatch, EdgeKey, Error, Graph, GraphState, ParallelEdges, Snapshot,
+    Transaction,
 };
 
 /// A change, in small numbers that name vertices, labels and values.
@@ -243,7 +244,9 @@ pub(crate) fn bulk(graph: &Graph, wanted: &Load) -> Result<(), Error> {
     let mut batch = EdgeBatch::new();
     for (source, target, label) in &wanted.edges {
         let label = load.schema_mut().intern_label(&label_of(*label))?;
-        let (Some(from), Some(to)) = (load.find(&id_of(*source))?, load.find(&id_of(*target))?) else { continue };
+        let (Some(from), Some(to)) = (load.find(&id_of(*source))?, load.find(&id_of(*target))?) else {
+            continue;
+        };
         let value = value_of(source.wrapping_add(*target));
         let props = value.map(|value| (key, value)).into_iter().collect();
         batch.push(from, to, label, &Props::from_pairs(props));
@@ -284,20 +287,27 @@ impl Model {
 
 /// Whether a graph holds what a model holds. Cheap: enough to tell two models apart.
 pub(crate) fn holds(snapshot: &Snapshot, model: &Model) -> bool {
-    read(snapshot) == flatten(model)
+    read(snapshot).unwrap() == flatten(model)
 }
 
 /// Compares everything there is to read.
 pub(crate) fn check(snapshot: &Snapshot, model: &Model) {
-    let recounted = snapshot.recount().unwrap();
-    assert_eq!(recounted, *snapshot.content(), "the data add up to the content root");
-    assert_eq!(read(snapshot), flatten(model));
+    assert_eq!(read_proven(snapshot).unwrap(), flatten(model));
 }
 
-type Flat = (BTreeMap<String, (String, Option<String>)>, Vec<(String, String, String, Option<String>)>);
+/// Everything there is to read, if it adds up to the content root.
+pub(crate) fn read_proven(snapshot: &Snapshot) -> Result<Flat, Error> {
+    let recounted = snapshot.recount()?;
+    assert_eq!(recounted, *snapshot.content(), "the data add up to the content root");
+    read(snapshot)
+}
+
+/// Vertices with label and value; edges with ends, label and value.
+pub(crate) type Flat =
+    (BTreeMap<String, (String, Option<String>)>, Vec<(String, String, String, Option<String>)>);
 
 /// A model without ranks: overridden edges leave gaps in them that an import may fill.
-fn flatten(model: &Model) -> Flat {
+pub(crate) fn flatten(model: &Model) -> Flat {
     let show = |value: &Option<u8>| value.and_then(value_of).map(|value| format!("{value:?}"));
     let vertices = model.vertices.iter().map(|(id, (label, v))| (id.clone(), (label.clone(), show(v))));
     let edges = model.edges.iter();
@@ -307,7 +317,8 @@ fn flatten(model: &Model) -> Flat {
     (vertices.collect(), edges)
 }
 
-fn read(snapshot: &Snapshot) -> Flat {
+/// Reads in every way there is, and compares them.
+fn read(snapshot: &Snapshot) -> Result<Flat, Error> {
     let schema = snapshot.schema();
     let show = |props: &Props| {
         assert!(props.len() <= 1);
@@ -316,35 +327,35 @@ fn read(snapshot: &Snapshot) -> Flat {
     let (mut vertices, mut edges) = (BTreeMap::new(), Vec::new());
     let (mut seen_out, mut seen_in) = (BTreeSet::new(), BTreeSet::new());
     for chunk in 0..snapshot.chunks() {
-        for (vid, vertex) in snapshot.chunk_vertices(chunk).unwrap() {
-            assert_eq!(snapshot.vertex_by_id(&vertex.id).unwrap(), Some(vid), "found by its id");
-            assert_eq!(snapshot.vertex_id(vid).unwrap().as_deref(), Some(&*vertex.id));
-            seen_in.extend(snapshot.edges(vid, Direction::In, None).unwrap());
-            check_neighbours(snapshot, vid);
+        for (vid, vertex) in snapshot.chunk_vertices(chunk)? {
+            assert_eq!(snapshot.vertex_by_id(&vertex.id)?, Some(vid), "found by its id");
+            assert_eq!(snapshot.vertex_id(vid)?.as_deref(), Some(&*vertex.id));
+            seen_in.extend(snapshot.edges(vid, Direction::In, None)?);
+            check_neighbours(snapshot, vid)?;
             let label = schema.label_name(vertex.labels[0]).to_owned();
             vertices.insert(vertex.id.to_string(), (label, show(&vertex.props)));
         }
-        for (edge, props) in snapshot.chunk_edges(chunk).unwrap() {
+        for (edge, props) in snapshot.chunk_edges(chunk)? {
             assert!(seen_out.insert(edge), "no edge is listed twice");
-            assert!(snapshot.edges_between(edge.source, edge.target).unwrap().contains(&edge));
-            let id = |vid| snapshot.vertex_id(vid).unwrap().expect("both ends exist").to_string();
+            assert!(snapshot.edges_between(edge.source, edge.target)?.contains(&edge));
+            let id = |vid| Ok::<_, Error>(snapshot.vertex_id(vid)?.expect("both ends exist").to_string());
             let label = schema.label_name(edge.label).to_owned();
-            edges.push((id(edge.source), id(edge.target), label, show(&props)));
+            edges.push((id(edge.source)?, id(edge.target)?, label, show(&props)));
         }
     }
     assert_eq!(seen_out, seen_in, "both directions list the same edges");
     for nr in 0..40 {
-        let found = snapshot.vertex_by_id(&id_of(nr)).unwrap().is_some();
+        let found = snapshot.vertex_by_id(&id_of(nr))?.is_some();
         assert_eq!(found, vertices.contains_key(&id_of(nr)), "{}", id_of(nr));
     }
     edges.sort();
-    (vertices, edges)
+    Ok((vertices, edges))
 }
 
 /// The fast way to walk, all labels and each, gives what the slow way gives.
-fn check_neighbours(snapshot: &Snapshot, vid: Vid) {
+fn check_neighbours(snapshot: &Snapshot, vid: Vid) -> Result<(), Error> {
     for direction in [Direction::Out, Direction::In] {
-        let edges = snapshot.edges(vid, direction, None).unwrap();
+        let edges = snapshot.edges(vid, direction, None)?;
         let labels = edges.iter().map(|edge| Some(edge.label)).chain([None]);
         for label in labels {
             let wanted = edges.iter().filter(|edge| label.is_none_or(|label| label == edge.label));
@@ -352,8 +363,9 @@ fn check_neighbours(snapshot: &Snapshot, vid: Vid) {
                 .map(|edge| if direction == Direction::Out { edge.target.0 } else { edge.source.0 })
                 .collect();
             let mut fast = Vec::new();
-            snapshot.neighbours(vid, direction, label, |others| fast.extend_from_slice(others)).unwrap();
+            snapshot.neighbours(vid, direction, label, |others| fast.extend_from_slice(others))?;
             assert_eq!(fast, slow);
         }
     }
+    Ok(())
 }

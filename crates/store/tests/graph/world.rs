@@ -113,6 +113,10 @@ impl World {
         self.restart().unwrap();
     }
 
+    pub(crate) fn close(&mut self) {
+        self.graph.take().expect("the graph is open").close().unwrap();
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         self.graph.as_ref().expect("the graph is open")
     }

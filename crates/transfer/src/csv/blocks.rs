@@ -132,9 +132,10 @@ fn complete_records(bytes: &[u8], dialect: &Dialect) -> usize {
             continue;
         }
         match closing_quote(bytes, found + quote.len(), quote) {
-            // Nearer to the end than a quote is long, the rest of a doubled one may be missing.
-            Some(behind) if behind + quote.len() <= bytes.len() => plain = behind,
-            _ => return end,
+            // At the very end the other half of a doubled quote may be missing, but no line
+            // break follows there that could be taken for the end of a record.
+            Some(behind) => plain = behind,
+            None => return end,
         }
     }
 }

@@ -196,7 +196,7 @@ impl Shape {
         let name = schema.key_name(key);
         let (Some((label, at)), Some(column)) = (self.home(labels, name), &seen.column) else { return };
         let declared = schema.property(&[label], name);
-        if seen.fits_declared && declared.is_some() && declared == schema.property(labels, name) {
+        if seen.fits_declared && declared.is_some() {
             return;
         }
         let home = &mut self.labels[label.index()][at];

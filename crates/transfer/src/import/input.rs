@@ -94,6 +94,14 @@ impl DataFile {
         Ok(Opened { reader: Box::new(MultiGzDecoder::new(packed)), position })
     }
 
+    /// A stream that ends early must not pass for a shorter file.
+    pub(super) fn check_whole(&self, position: &Position) -> Result<(), Error> {
+        if position.bytes() == self.size {
+            return Ok(());
+        }
+        Err(Error::read(&self.path, io::ErrorKind::UnexpectedEof.into()))
+    }
+
     /// The whole file, or enough of it to see that it is too large.
     pub(super) fn read_metadata(&self, source: &dyn Source) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
 use model::{DEFAULT_LABEL, Kind, Label, LabelKind, Property, Schema, SchemaError};
+use rustc_hash::FxHashMap;
 
 /// A label that a graph and a metadata file define differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,11 +53,13 @@ fn check_kind(known: &Label, label: &Label) -> Result<(), Contradiction> {
 }
 
 fn missing_properties(known: &Label, properties: Vec<Property>) -> Result<Vec<Property>, Contradiction> {
+    let by_name: FxHashMap<&str, &Property> =
+        known.properties.iter().map(|property| (property.name.as_str(), property)).collect();
     let mut missing = Vec::new();
     for property in properties {
-        match known.properties.iter().find(|one| one.name == property.name) {
+        match by_name.get(property.name.as_str()) {
             None => missing.push(property),
-            Some(same) if *same == property => {}
+            Some(same) if **same == property => {}
             Some(_) => {
                 let label = known.name.clone();
                 return Err(Contradiction::Property { label, property: property.name });

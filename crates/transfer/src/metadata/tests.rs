@@ -118,6 +118,16 @@ fn broken_xml_is_refused_with_its_place() {
 }
 
 #[test]
+fn more_properties_than_a_graph_can_name_are_refused_at_once() {
+    let many = "<property name='p' dataType='int'/>".repeat(200_000);
+    let xml =
+        format!("<PMML><labels><label name='a'><properties>{many}</properties></label></labels></PMML>");
+    let error = from_xml(xml.as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Quota);
+    assert!(error.to_string().contains("a graph has at most 65,535 property keys"), "{error}");
+}
+
+#[test]
 fn broken_json_is_refused_with_its_place() {
     let cases = [
         (json!(null), "labels: [labels] is missing"),

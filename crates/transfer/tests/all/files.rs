@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::{Kind, SchemaMode};
 use store::{BulkOptions, ParallelEdges};
-use transfer::{Dialect, Entry, Error, FileStatus, Files, ImportJob, Source, Watch};
+use transfer::{Dialect, Entry, Error, FileStatus, Files, ImportJob, Output, Sink, Source, Watch};
 
 use crate::bucket::{Bucket, both, contents, graph, import, import_with};
 
@@ -151,27 +151,60 @@ fn edges_beyond_the_limit_are_too_many() {
     }
 }
 
-/// A file that is larger than it is.
-struct Swollen;
+/// One file that is said to have this many bytes, but ends after one line. No log can be written.
+struct Liar(u64);
 
-impl Source for Swollen {
+impl Source for Liar {
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
-        Ok(vec![Entry { path: path.into(), size: (5 << 30) + 1 }])
+        Ok(vec![Entry { path: path.into(), size: self.0 }])
     }
 
     fn open(&self, _: &str) -> io::Result<Box<dyn Read + Send>> {
-        Err(io::ErrorKind::NotFound.into())
+        Ok(Box::new(&b"a,b,r\nbad\n"[..]))
+    }
+}
+
+impl Sink for Liar {
+    fn create(&self, _: &str) -> io::Result<Box<dyn Output>> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn remove(&self, _: &str) -> io::Result<bool> {
+        Ok(false)
     }
 }
 
 #[test]
-fn a_file_has_at_most_five_gigabytes() {
+fn a_failing_bucket_ends_the_import() {
+    let run = |size, log_dir: Option<&str>| {
+        let graph = graph(SchemaMode::Open, &[]);
+        let load = graph.bulk_load(BulkOptions::default()).unwrap();
+        let (edgeset_path, log_dir) = (Some("edges.csv".into()), log_dir.map(String::from));
+        let job = ImportJob { edgeset_path, log_dir, ..ImportJob::default() };
+        let bucket = Liar(size);
+        let done = transfer::import(load, &job, Files { source: &bucket, sink: &bucket }, &());
+        assert_eq!(contents(&graph).is_empty(), done.is_err());
+        done.map(|_| ()).map_err(|failure| (failure.error.kind(), failure.to_string()))
+    };
+    assert_eq!(run(10, None), Ok(()));
+    assert_eq!(run(11, None), Err((Kind::Invalid, "[edges.csv] is damaged".into())));
+    let unwritten = "[log/edges-001-edges.csv] cannot be written";
+    assert_eq!(run(10, Some("log/")), Err((Kind::Unavailable, unwritten.into())));
+    let large = "[edges.csv] has 5368709121 bytes; a file has at most 5 GB";
+    assert_eq!(run((5 << 30) + 1, None), Err((Kind::Invalid, large.into())));
+}
+
+#[test]
+fn lines_are_counted_through_a_large_file() {
+    let good = "a,b,\"r\"\r\n".repeat(400_000);
+    let bucket = Bucket::with(&[("edges.csv", &format!("bad\n{good}\nbad\n{good}bad"))]);
     let graph = graph(SchemaMode::Open, &[]);
-    let bucket = Bucket::default();
-    let load = graph.bulk_load(BulkOptions::default()).unwrap();
-    let job = ImportJob { edgeset_path: Some("edges.csv".into()), ..ImportJob::default() };
-    let failure = transfer::import(load, &job, Files { source: &Swollen, sink: &bucket }, &()).unwrap_err();
-    assert!(matches!(&failure.error, Error::FileTooLarge { path, .. } if path == "edges.csv"));
+    let report = import(&graph, &bucket, &ImportJob { vertexset_path: None, ..both() }).unwrap();
+    let [file] = report.edgeset.as_slice() else { panic!("{report:?}") };
+    assert_eq!((file.total_lines, file.failed_lines, file.successful_lines), (800_003, 3, 800_000));
+    let log = bucket.text("log/edges-001-edges.csv");
+    let lines: Vec<_> = log.lines().map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(lines, ["1", "400003", "800004"]);
 }
 
 #[derive(Default)]

@@ -177,13 +177,15 @@ fn closed_elements() -> impl Strategy<Value = Elements> {
 fn open_elements() -> impl Strategy<Value = Elements> {
     let any_type =
         prop::sample::select(labels()).prop_flat_map(|label| prop::sample::select(label.properties));
+    let negative_nan = Value::Double(f64::from_bits(f64::NAN.to_bits() | 1 << 63));
     let any_value = prop_oneof![
         8 => any_type.prop_flat_map(|property| value(&property)),
         1 => Just(Value::List(vec![])),
         1 => Just(Value::List(vec![Value::Long(1), Value::text("x;y")])),
         1 => Just(Value::List(vec![Value::List(vec![Value::Bool(true)])])),
         1 => Just(Value::Date(Date(i32::MAX))),
-        1 => Just(Value::Double(f64::from_bits(f64::NAN.to_bits() | 1 << 63))),
+        1 => Just(negative_nan.clone()),
+        1 => Just(Value::List(vec![Value::Double(0.5), negative_nan])),
     ];
     let props = || prop::collection::vec((prop::sample::select(vec!["p", "q"]), any_value.clone()), 0..3);
     let named =

@@ -1,0 +1,186 @@
+//! What all handlers share: database, store, open graphs.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
+use store::{Graph, Pool, Store};
+use tokio::sync::Semaphore;
+
+use crate::codes::Code;
+use crate::config::Config;
+use crate::db::Db;
+use crate::http::error::ApiError;
+use crate::identity::bootstrap::InstanceKey;
+use crate::ids::{GraphId, ProjectId};
+use crate::system::Ambient;
+use crate::times::Time;
+
+/// Imports and exports that run at the same time; more wait in order. Other jobs do not wait.
+pub(crate) const JOBS: usize = 4;
+
+/// The application. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    ambient: Ambient,
+    db: Db,
+    store: Store,
+    key: InstanceKey,
+    url: OnceLock<String>,
+    pools: Mutex<FxHashMap<ProjectId, Pool>>,
+    open: Mutex<FxHashMap<GraphId, Graph>>,
+    /// Flags by which running jobs are told to end early.
+    cancels: Mutex<FxHashMap<GraphId, Arc<AtomicBool>>>,
+    jobs: Arc<Semaphore>,
+    ready: AtomicBool,
+    stopping: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    pub(crate) fn new(config: Config, ambient: Ambient, db: Db, store: Store, key: InstanceKey) -> Self {
+        Self(Arc::new(Shared {
+            config,
+            ambient,
+            db,
+            store,
+            key,
+            url: OnceLock::new(),
+            pools: Mutex::default(),
+            open: Mutex::default(),
+            cancels: Mutex::default(),
+            jobs: Arc::new(Semaphore::new(JOBS)),
+            ready: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn ambient(&self) -> &Ambient {
+        &self.0.ambient
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.0.ambient.now()
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn instance_key(&self) -> &InstanceKey {
+        &self.0.key
+    }
+
+    pub(crate) fn token_seconds(&self) -> i64 {
+        self.0.config.token_seconds
+    }
+
+    pub(crate) fn jobs(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.jobs)
+    }
+
+    pub(crate) fn set_url(&self, url: String) {
+        // Set once, when the listener is bound.
+        let _ = self.0.url.set(url);
+    }
+
+    /// The folder of a project's buckets.
+    pub(crate) fn buckets(&self, project: &ProjectId) -> PathBuf {
+        self.0.config.data.join("obs").join(project.as_str())
+    }
+
+    /// The project's pool; one per process, as pools know which of their graphs are open.
+    pub(crate) fn pool(&self, project: &ProjectId) -> Result<Pool, ApiError> {
+        let mut pools = lock(&self.0.pools);
+        if let Some(pool) = pools.get(project) {
+            return Ok(pool.clone());
+        }
+        let pool = self.0.store.pool(project.as_str())?;
+        pools.insert(project.clone(), pool.clone());
+        Ok(pool)
+    }
+
+    pub(crate) fn pools(&self) -> Vec<Pool> {
+        lock(&self.0.pools).values().cloned().collect()
+    }
+
+    /// An open graph.
+    pub(crate) fn graph(&self, id: &GraphId) -> Result<Graph, ApiError> {
+        lock(&self.0.open).get(id).cloned().ok_or_else(|| ApiError::new(Code::GraphNotRunning))
+    }
+
+    pub(crate) fn open_graphs(&self) -> Vec<(GraphId, Graph)> {
+        lock(&self.0.open).iter().map(|(id, graph)| (id.clone(), graph.clone())).collect()
+    }
+
+    /// Makes an opened graph reachable.
+    pub(crate) fn register(&self, id: &GraphId, graph: Graph) {
+        lock(&self.0.open).insert(id.clone(), graph);
+    }
+
+    /// Closes a graph, if it is open.
+    pub(crate) fn close(&self, id: &GraphId) -> Result<(), ApiError> {
+        let graph = lock(&self.0.open).remove(id);
+        graph.map_or(Ok(()), |graph| Ok(graph.close()?))
+    }
+
+    /// The flag that ends a graph's running job early.
+    pub(crate) fn cancel_flag(&self, id: &GraphId) -> Arc<AtomicBool> {
+        let fresh = || Arc::new(AtomicBool::new(false));
+        Arc::clone(lock(&self.0.cancels).entry(id.clone()).or_insert_with(fresh))
+    }
+
+    /// Ends a graph's running job early; the next one gets a flag of its own.
+    pub(crate) fn cancel(&self, id: &GraphId) {
+        if let Some(flag) = lock(&self.0.cancels).remove(id) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether what an earlier process left is in order again.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.0.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_recovered() && !self.is_stopping()
+    }
+
+    pub(crate) fn set_ready(&self) {
+        self.0.ready.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_stopping(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
+    /// The service catalog of a token.
+    pub(crate) fn catalog(&self, project: Option<&ProjectId>) -> Value {
+        let url = self.0.url.get().map_or("", String::as_str);
+        let service = |name: &str, path: String| {
+            let endpoint = json!({"id": name, "interface": "public", "region": "local-1", "region_id": "local-1", "url": format!("{url}{path}")});
+            json!({"id": name, "name": name, "type": name, "endpoints": [endpoint]})
+        };
+        let identity = service("identity", "/v3".into());
+        match project {
+            Some(project) => json!([identity, service("ges", format!("/v2/{project}"))]),
+            None => json!([identity]),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Backups. A backup is a pin in the store; the database keeps what clients list, and is brought
+//! back in line with the pins at every start.
+
+use axum::extract::{Path, State};
+use axum::routing::{delete, get};
+use axum::{Extension, Json, Router};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use serde_json::{Value, json};
+use store::{Pin, PinKind, PinRequest};
+
+use crate::app::App;
+use crate::codes::Code;
+use crate::graphs::record::{self, ENGINE_VERSION};
+use crate::graphs::states::Operation;
+use crate::http::auth::Caller;
+use crate::http::body::Fields;
+use crate::http::error::ApiError;
+use crate::http::{Page, Parameters, blocking};
+use crate::ids::{BackupId, GraphId, ProjectId};
+use crate::jobs::{self, End, Job};
+use crate::times::Time;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v2/{project}/graphs/backups", get(list_all))
+        .route("/v2/{project}/graphs/{graph}/backups", get(list_of_graph).post(add))
+        .route("/v2/{project}/graphs/{graph}/backups/{backup}", delete(remove))
+}
+
+/// Adds a backup: two transactions of the database and one small file of the store, whatever the
+/// size of the graph. It is listed from the first moment on.
+async fn add(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, graph)): Path<(String, GraphId)>,
+    _body: Fields,
+) -> Result<Json<Value>, ApiError> {
+    let user = caller.user_name.clone();
+    let begun = blocking(move || {
+        app.db().write(|db| {
+            let job = jobs::begin(&app, db, &caller.project, &graph, Operation::Backup)?;
+            let backup = note(&app, db, &job)?;
+            Ok::<_, ApiError>((job, backup))
+        })
+    });
+    let (job, backup) = begun.await?;
+    let reply = json!({"job_id": job.id.as_str(), "backup_id": backup.id.as_str()});
+    tokio::spawn(jobs::run(job, move |job| pin(job, &backup, user)));
+    Ok(Json(reply))
+}
+
+/// What a backup is called.
+struct Noted {
+    id: BackupId,
+    name: String,
+}
+
+fn note(app: &App, db: &rusqlite::Transaction<'_>, job: &Job) -> Result<Noted, ApiError> {
+    let used: i64 = db
+        .prepare_cached("SELECT count(*) FROM backups WHERE project_id = ?1")?
+        .query_row([&job.graph.project], |row| row.get(0))?;
+    if used >= i64::from(app.config().backup_quota) {
+        return Err(ApiError::new(Code::BackupQuota));
+    }
+    let now = app.now();
+    let name = format!("{}-{}", job.graph.name, now.stamp());
+    let id = BackupId(app.ambient().uuid());
+    db.prepare_cached(
+        "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started, job_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'manual', 'backing_up', ?6, ?7)",
+    )?
+    .execute(params![id, job.graph.project, job.graph.id, job.graph.name, name, now, job.id])?;
+    Ok(Noted { id, name })
+}
+
+fn pin(job: &Job, backup: &Noted, user: String) -> End {
+    let request = PinRequest {
+        id: backup.id.0.clone(),
+        name: backup.name.clone(),
+        kind: PinKind::Manual,
+        requested_by: user,
+    };
+    let pinned = job.app.graph(&job.graph.id).and_then(|graph| Ok(graph.add_pin(request)?));
+    let (now, id) = (job.app.now(), backup.id.clone());
+    let (status, bytes) = match &pinned {
+        Ok(pin) => ("success", Some(pin.stored_bytes as i64)),
+        Err(_) => ("failed", None),
+    };
+    End {
+        outcome: pinned.map(|_| ()).map_err(|error| error.to_string()),
+        detail: None,
+        // The graph was in its state all along, and may have gone on to another since.
+        status: None,
+        also: Some(Box::new(move |db| finish(db, &id, status, now, bytes))),
+    }
+}
+
+/// Notes how a backup ended.
+pub(crate) fn finish(
+    db: &Connection,
+    id: &BackupId,
+    status: &str,
+    now: Time,
+    bytes: Option<i64>,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE backups SET status = ?2, ended = ?3, bytes = ?4 WHERE id = ?1")?
+        .execute(params![id, status, now, bytes])
+        .map(|_| ())
+}
+
+/// Lists a pin that the database does not know, as after its loss.
+pub(crate) fn adopt(
+    db: &Connection,
+    project: &ProjectId,
+    graph_name: &str,
+    pin: &Pin,
+) -> rusqlite::Result<()> {
+    let method = match pin.kind {
+        PinKind::Automatic => "auto",
+        PinKind::Imported => "import",
+        PinKind::Manual | PinKind::Undo => "manual",
+    };
+    db.execute(
+        "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started, ended, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'success', ?7, ?7, ?8)",
+        params![pin.id, project, pin.graph, graph_name, pin.name, method, Time(pin.time_us), pin.stored_bytes as i64],
+    )
+    .map(|_| ())
+}
+
+/// Refuses a backup that a graph cannot be started from.
+pub(crate) fn usable(
+    db: &Connection,
+    project: &ProjectId,
+    graph: &GraphId,
+    backup: &BackupId,
+) -> Result<(), ApiError> {
+    match status(db, project, graph, backup)?.as_deref() {
+        None => Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]"))),
+        Some("success") => Ok(()),
+        Some(_) => Err(ApiError::about(Code::BackupFailed, format!("[{backup}]"))),
+    }
+}
+
+fn status(
+    db: &Connection,
+    project: &ProjectId,
+    graph: &GraphId,
+    backup: &BackupId,
+) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT status FROM backups WHERE id = ?1 AND graph_id = ?2 AND project_id = ?3")?
+        .query_row(params![backup, graph, project], |row| row.get(0))
+        .optional()
+}
+
+async fn list_of_graph(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, graph)): Path<(String, GraphId)>,
+    parameters: Parameters,
+) -> Result<Json<Value>, ApiError> {
+    let page = Page::of(&parameters)?;
+    let listed = blocking(move || {
+        app.db().read(|db| {
+            let known = record::find_any(db, &caller.project, &graph)?;
+            let list = select(db, &caller.project, Some(&graph), page)?;
+            // A deleted graph can be asked for as long as it has backups.
+            let alive = record::find(db, &caller.project, &graph)?.is_some();
+            if known.is_none() || (!alive && list["backup_count"] == 0) {
+                return Err(ApiError::new(Code::GraphAbsent));
+            }
+            Ok(list)
+        })
+    });
+    listed.await.map(Json)
+}
+
+async fn list_all(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    parameters: Parameters,
+) -> Result<Json<Value>, ApiError> {
+    let page = Page::of(&parameters)?;
+    blocking(move || Ok(app.db().read(|db| select(db, &caller.project, None, page))?)).await.map(Json)
+}
+
+/// Newest first, so that a client that reads one page finds what it just made.
+fn select(
+    db: &Connection,
+    project: &ProjectId,
+    graph: Option<&GraphId>,
+    page: Page,
+) -> rusqlite::Result<Value> {
+    let condition = if graph.is_some() { "b.project_id = ? AND b.graph_id = ?" } else { "b.project_id = ?" };
+    let mut values: Vec<Sql> = vec![project.0.clone().into()];
+    values.extend(graph.map(|graph| Sql::Text(graph.0.clone())));
+    let count = format!("SELECT count(*) FROM backups b WHERE {condition}");
+    let count: i64 = db.prepare_cached(&count)?.query_row(params_from_iter(&values), |row| row.get(0))?;
+    values.extend([Sql::Integer(page.limit), Sql::Integer(page.offset)]);
+    let rows = format!(
+        "SELECT b.id, b.name, b.method, b.graph_id, b.graph_name, g.status, g.size_index, b.status, b.started,
+                b.ended, b.bytes
+         FROM backups b LEFT JOIN graphs g ON g.id = b.graph_id
+         WHERE {condition} ORDER BY b.seq DESC LIMIT ? OFFSET ?"
+    );
+    let mut rows = db.prepare_cached(&rows)?;
+    let list = rows.query_map(params_from_iter(&values), describe)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(json!({"backup_count": count, "backup_list": list}))
+}
+
+fn describe(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let (started, ended): (Time, Option<Time>) = (row.get(8)?, row.get(9)?);
+    let megabytes = row.get::<_, Option<i64>>(10)?.map_or(1, |bytes| (bytes / 1_000_000).max(1));
+    Ok(json!({
+        "id": row.get::<_, String>(0)?,
+        "name": row.get::<_, String>(1)?,
+        "backup_method": row.get::<_, String>(2)?,
+        "graph_id": row.get::<_, String>(3)?,
+        "graph_name": row.get::<_, String>(4)?,
+        "graph_status": row.get::<_, Option<i64>>(5)?.unwrap_or(400).to_string(),
+        "graph_size_type_index": row.get::<_, Option<String>>(6)?,
+        "data_store_version": ENGINE_VERSION,
+        "arch": "x86_64",
+        "status": row.get::<_, String>(7)?,
+        "start_timestamp": started.millis(),
+        "start_time": started.text(),
+        "end_timestamp": ended.map(Time::millis),
+        "end_time": ended.map(Time::text),
+        "size": megabytes,
+        "duration": ended.map_or(0, |ended| ended.seconds_since(started)),
+        "encrypted": false,
+    }))
+}
+
+/// Deletes a backup: its pin first, so that a crash leaves a row without a pin, which the next
+/// start removes, and never a pin that nobody sees.
+async fn remove(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, graph, backup)): Path<(String, GraphId, BackupId)>,
+) -> Result<Json<Value>, ApiError> {
+    blocking(move || {
+        app.db().read(|db| {
+            let known = record::find_any(db, &caller.project, &graph)?;
+            known.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+            match status(db, &caller.project, &graph, &backup)?.as_deref() {
+                None => Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]"))),
+                // Its pin may be written at any moment, and must not outlive its row.
+                Some("backing_up") => Err(ApiError::new(Code::GraphBackingUp)),
+                Some(_) => Ok(()),
+            }
+        })?;
+        let pool = app.pool(&caller.project)?;
+        match pool.remove_pin(graph.as_str(), backup.as_str()) {
+            Ok(()) | Err(store::Error::NoPin { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        app.db().write(|db| db.execute("DELETE FROM backups WHERE id = ?1", [&backup]).map(|_| ()))?;
+        Ok(Json(json!({})))
+    })
+    .await
+}

@@ -1,0 +1,144 @@
+//! The first start: an account, a project, a user with an access key, and the file that tells of
+//! them. The file is written before the database knows them, so a crash in between starts over
+//! with what the file says, and nobody is locked out.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use crate::db::Db;
+use crate::identity::password;
+use crate::system::Ambient;
+
+/// What `credentials.json` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Credentials {
+    pub(crate) domain: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) project_name: String,
+    pub(crate) project_id: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+    pub(crate) region: String,
+}
+
+/// The key under which secrets are kept in the database: a file of its own, mode 0600.
+pub(crate) struct InstanceKey(Aes256Gcm);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BootstrapError {
+    #[error("{name} cannot be read or written: {source}")]
+    File { name: &'static str, source: std::io::Error },
+    #[error("credentials.json is damaged: {0}")]
+    Credentials(serde_json::Error),
+    #[error("instance.key is damaged: it has 32 bytes")]
+    Key,
+    #[error("the password cannot be hashed")]
+    Hash,
+    #[error("the database fails: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl InstanceKey {
+    /// Reads the key, or makes it.
+    pub(crate) fn load(dir: &Path, ambient: &Ambient) -> Result<Self, BootstrapError> {
+        let path = dir.join("instance.key");
+        let file = |source| BootstrapError::File { name: "instance.key", source };
+        if !path.exists() {
+            write_private(&path, &ambient.bytes::<32>()).map_err(file)?;
+        }
+        let key = fs::read(&path).map_err(file)?;
+        Aes256Gcm::new_from_slice(&key).map(Self).map_err(|_| BootstrapError::Key)
+    }
+
+    /// Seals a secret under the name it belongs to: nonce, then ciphertext.
+    fn seal(&self, name: &str, secret: &str, nonce: [u8; 12]) -> Option<Vec<u8>> {
+        let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
+        let sealed = self.0.encrypt(&Nonce::from(nonce), payload).ok()?;
+        Some([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what `seal` sealed under the same name.
+    pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Option<String> {
+        let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
+        let payload = Payload { msg: sealed, aad: name.as_bytes() };
+        String::from_utf8(self.0.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
+    }
+}
+
+/// Makes account, project, user and key if there are none yet.
+pub(crate) fn first_start(
+    dir: &Path,
+    db: &Db,
+    key: &InstanceKey,
+    ambient: &Ambient,
+    chosen_password: Option<String>,
+) -> Result<(), BootstrapError> {
+    let users: i64 = db.read(|db| db.query_row("SELECT count(*) FROM users", [], |row| row.get(0)))?;
+    if users > 0 {
+        return Ok(());
+    }
+    let path = dir.join("credentials.json");
+    let file = |source| BootstrapError::File { name: "credentials.json", source };
+    let credentials = match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(BootstrapError::Credentials)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let fresh = Credentials::fresh(ambient, chosen_password);
+            let json = serde_json::to_vec_pretty(&fresh).map_err(BootstrapError::Credentials)?;
+            write_private(&path, &json).map_err(file)?;
+            fresh
+        }
+        Err(error) => return Err(file(error)),
+    };
+    let hash = password::hash(&credentials.password, &ambient.bytes()).ok_or(BootstrapError::Hash)?;
+    let sealed = key.seal(&credentials.access_key, &credentials.secret_key, ambient.bytes());
+    let sealed = sealed.ok_or(BootstrapError::Key)?;
+    let (domain, user) = (ambient.hex_id(), ambient.hex_id());
+    db.write(|db| {
+        db.execute("INSERT INTO domains VALUES (?1, ?2)", [&domain, &credentials.domain])?;
+        let project = [&credentials.project_id, &domain, &credentials.project_name];
+        db.execute("INSERT INTO projects (id, domain_id, name) VALUES (?1, ?2, ?3)", project)?;
+        db.execute("INSERT INTO users VALUES (?1, ?2, ?3, ?4)", [&user, &domain, &credentials.user, &hash])?;
+        db.execute("INSERT INTO members VALUES (?1, ?2)", [&user, &credentials.project_id])?;
+        db.execute(
+            "INSERT INTO access_keys VALUES (?1, ?2, ?3)",
+            params![credentials.access_key, user, sealed],
+        )?;
+        Ok(())
+    })
+}
+
+impl Credentials {
+    fn fresh(ambient: &Ambient, password: Option<String>) -> Self {
+        Self {
+            domain: "default".into(),
+            user: "admin".into(),
+            password: password.unwrap_or_else(|| hex::encode(ambient.bytes::<12>())),
+            project_name: "default".into(),
+            project_id: ambient.hex_id(),
+            access_key: hex::encode_upper(ambient.bytes::<10>()),
+            secret_key: hex::encode(ambient.bytes::<20>()),
+            region: "local-1".into(),
+        }
+    }
+}
+
+/// A file that only its owner may read, whole or not there at all.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let tmp = path.with_extension("tmp");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&tmp)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&tmp, path)?;
+    match path.parent() {
+        Some(dir) => fs::OpenOptions::new().read(true).open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,113 @@
+//! `gestalt`: the server and its demonstration.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use server::demo::{self, DemoOptions};
+use server::{Config, ServeOptions, Server};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A graph engine service that loses no graph.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve graphs over HTTP
+    Serve(ServeOptions),
+    /// Import a real graph, back it up, damage it, bring it back, and prove it
+    Demo(DemoOptions),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.verb {
+        Verb::Serve(options) => serve(options),
+        Verb::Demo(options) => demo(options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the one line that says what to do")]
+fn report(error: &str) {
+    eprintln!("gestalt: {error}");
+}
+
+fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let config = Config::load(options, std::env::var("GESTALT_ADMIN_PASSWORD").ok())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let server = Server::bind(config).await?;
+        server.run(stop_signal()).await
+    });
+    // What still runs is of no use to anybody: the next start settles it.
+    runtime.shutdown_background();
+    Ok(served?)
+}
+
+/// Serves in a temporary directory, or where it was told, and is its own first client.
+fn demo(options: DemoOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let temporary = tempfile::tempdir()?;
+    let data = options.data.unwrap_or_else(|| temporary.path().to_owned());
+    let serving =
+        ServeOptions { data: Some(data.clone()), listen: Some(options.listen), ..ServeOptions::default() };
+    let config = Config::load(serving, None)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        let server = Server::bind(config).await?;
+        let url = server.url();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async {
+            tokio::select! {
+                _ = stopped => {}
+                () = stop_signal() => {}
+            }
+        }));
+        let shown = tokio::task::spawn_blocking(move || demo::run(&url, &data)).await?;
+        if let (Ok(hint), false) = (&shown, options.exit) {
+            say(hint);
+        } else {
+            let _ = stop.send(());
+        }
+        running.await??;
+        shown.map_err(Box::<dyn std::error::Error>::from)
+    });
+    runtime.shutdown_background();
+    done.map(|_| ())
+}
+
+#[allow(clippy::print_stdout, reason = "a person reads it")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Ends with SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
