@@ -137,7 +137,7 @@ impl Bench {
         }
         let root = snapshot.content().root();
         assert_eq!(snapshot.recount()?.root(), root);
-        if round % 8 == 0 {
+        if round.is_multiple_of(8) {
             self.kept.lock().unwrap().push((snapshot, root));
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Bench {
     fn back_up(&self, round: u64) -> Result<(), Error> {
         let pin = self.graph.add_pin(request(&format!("pin-{round}")))?;
         assert!(self.pool.pins("g")?.iter().any(|listed| listed.id == pin.id));
-        if round % 5 == 0 {
+        if round.is_multiple_of(5) {
             let copy = self.pool.restore("copy", &pin)?;
             assert_eq!(copy.snapshot().recount()?.root(), pin.root);
             (0..WRITERS).try_for_each(|writer| version(&copy.snapshot(), writer).map(drop))?;
@@ -163,7 +163,7 @@ impl Bench {
         let mut load = self.graph.bulk_load(BulkOptions { memory_bytes: 64, ..BulkOptions::default() })?;
         let id = format!("loaded {round}").into();
         load.add_vertices(vec![VertexRecord { id, labels: vec![], props: Props::new() }])?;
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             return Ok(());
         }
         load.commit().map(drop)

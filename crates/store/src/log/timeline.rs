@@ -74,9 +74,18 @@ impl Timeline {
     /// The bytes of a segment in unsealed form.
     fn read(&self, file: &SegmentFile) -> Result<Vec<u8>, Error> {
         let path = self.path(file);
-        let bytes = self.env.disk.read(&path).doing("read", &path)?;
-        let raw = if file.sealed.is_some() { segment::unseal(&bytes, &path)? } else { bytes };
-        Ok(raw)
+        let bytes = match self.env.disk.read(&path) {
+            // The graph that writes this timeline may have sealed it since it was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && file.sealed.is_none() => {
+                let same = |other: &SegmentFile| other.first_lsn == file.first_lsn && other.sealed.is_some();
+                return match self.files()?.into_iter().find(same) {
+                    Some(sealed) => self.read(&sealed),
+                    None => Err(error).doing("read", &path),
+                };
+            }
+            bytes => bytes.doing("read", &path)?,
+        };
+        if file.sealed.is_some() { segment::unseal(&bytes, &path) } else { Ok(bytes) }
     }
 
     /// Calls `visit` with every record after `after_lsn` up to `last_lsn` (all if `None`), in

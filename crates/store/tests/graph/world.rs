@@ -295,10 +295,10 @@ impl World {
         self.graph = Some(graph);
         assert_eq!(snapshot.recount().unwrap().root(), pin.root);
         assert_eq!((snapshot.content().vertices.count, snapshot.lsn()), (pin.vertices, pin.lsn));
-        let models = self.pins.iter().filter(|kept| kept.id == pin.id).map(|kept| &kept.model);
+        let mut models = self.pins.iter().filter(|kept| kept.id == pin.id).map(|kept| &kept.model);
         let model = match pin.kind {
             PinKind::Undo => self.undone.iter().find(|model| holds(&snapshot, model)),
-            _ => models.last(),
+            _ => models.next_back(),
         };
         let model = model.expect("a state that the graph was in").clone();
         check(&snapshot, &model);
@@ -410,7 +410,7 @@ impl Dice {
 
 /// One of the five ways to treat parallel edges.
 pub(crate) fn parallel(nr: u8) -> ParallelEdges {
-    let by_label = nr % 2 == 0;
+    let by_label = nr.is_multiple_of(2);
     match nr {
         0 => ParallelEdges::Allow,
         1 | 2 => ParallelEdges::Ignore { by_label },
