@@ -75,7 +75,8 @@ pub fn run(dir: &Path, rmat: Rmat) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_files(dir: &Path, rmat: Rmat) -> anyhow::Result<()> {
+/// Writes the three files of a graph.
+pub fn write_files(dir: &Path, rmat: Rmat) -> anyhow::Result<()> {
     std::fs::write(
         dir.join("schema.xml"),
         r#"<PMML version="3.0"><labels><label name="vertex"><properties>

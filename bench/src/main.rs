@@ -1,8 +1,9 @@
 //! Measurements. `cargo xtask bench` runs all; names choose some of them: `import`, `reads`,
-//! `commits`, `backups`, `recovery`.
+//! `commits`, `backups`, `recovery`, `http`.
 
 mod backups;
 mod commits;
+mod http;
 mod import;
 mod measure;
 mod reads;
@@ -35,6 +36,9 @@ fn main() -> anyhow::Result<()> {
         return import::child(Path::new(files));
     }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
+    if wanted("http") {
+        http::run()?;
+    }
     let dir = tempfile::tempdir()?;
     let pool = world::pool(dir.path())?;
     println!("| what | result |\n|---|---|");

@@ -16,7 +16,7 @@ use store::{BulkOptions, Error, Graph, GraphState, Pool, Settings, Snapshot, Sto
 const WRITERS: usize = 4;
 /// Vertices of one writer, all of the same version.
 const OWNED: usize = 3;
-const VERSIONS: i64 = 250;
+const VERSIONS: i64 = 120;
 
 fn id(writer: usize, nr: usize) -> String {
     format!("writer {writer}, vertex {nr}")
@@ -239,7 +239,7 @@ fn everything_at_once() {
 
 #[test]
 fn closing_in_the_middle_of_everything() {
-    for closing in [1, 20, 60] {
+    for closing in [1, 10, 30] {
         let bench = Bench::new(&SimDisk::default());
         bench.run(Some(closing));
         bench.check_exactly(&bench.graph.snapshot());

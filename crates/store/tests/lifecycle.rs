@@ -87,7 +87,8 @@ fn a_closed_graph_refuses_everything_but_reading() {
     let old = world.graph().clone();
     let snapshot = old.snapshot();
     world.run(&Step::Reopen).unwrap();
-    let calls: [(&str, fn(&Graph) -> Result<(), Error>); 7] = [
+    type Call = fn(&Graph) -> Result<(), Error>;
+    let calls: [(&str, Call); 7] = [
         ("write", |graph| graph.write(|tx| tx.label("x").map(drop))),
         ("fold", |graph| graph.fold().map(drop)),
         ("maintain", |graph| graph.maintain().map(drop)),
