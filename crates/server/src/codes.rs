@@ -71,6 +71,7 @@ codes! {
     // The gateway.
     NoSuchApi               "APIGW.0101" 404 "The API does not exist or has not been published.";
     BodyTooLarge            "APIGW.0201" 413 "The request body is larger than 12 MB.";
+    BadRequest              "APIGW.0106" 400 "The request is malformed.";
     UriTooLong              "APIGW.0201" 414 "The request URI is longer than 32 KB.";
     Unauthenticated         "APIGW.0301" 401 "Incorrect IAM authentication information";
     ProjectNotUsable        "APIGW.0310" 403 "The project is not usable with these credentials.";

@@ -1,25 +1,22 @@
-//! `gestalt demo`: the main job on a real graph, from import to damage and back, over HTTP like
-//! any client, watched by whoever started it.
+//! `gestalt demo`: a real graph is imported, backed up, damaged, brought back, and compared with
+//! what it was, over HTTP like any client and watched by whoever started it.
+//!
+//! `story` has the steps in order, `packages` the example graph and whom the damage hits,
+//! `picture` what is compared, `client` the HTTP, `screen` the looks.
 
 mod client;
+mod packages;
+mod picture;
 mod screen;
+mod story;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
-use self::client::{Client, DemoError};
-use self::screen::Screen;
-
-const VERTICES: &[u8] = include_bytes!("../../../data/debian/vertices.csv.gz");
-const EDGES: &[u8] = include_bytes!("../../../data/debian/edges.csv.gz");
-const SCHEMA: &[u8] = include_bytes!("../../../data/debian/schema.xml");
-
-/// How many packages lose their dependencies, and how many others their version.
-const DAMAGED: usize = 1000;
-/// A package that everybody knows, to look at closely.
-const WITNESS: &str = "bash";
+use crate::config::{Config, ConfigError, ServeOptions};
+use crate::serve::{ServeError, Server};
 
 /// What the demonstration can be told.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,7 +24,7 @@ pub struct DemoOptions {
     /// Exit when everything is proven, instead of serving on
     #[arg(long)]
     pub exit: bool,
-    /// Where to listen
+    /// Where to listen; port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// Keep the data here, instead of in a temporary directory
@@ -35,177 +32,89 @@ pub struct DemoOptions {
     pub data: Option<PathBuf>,
 }
 
-/// What the server said of the graph.
-#[derive(Debug, Clone, PartialEq)]
-struct Picture {
-    summary: Value,
-    witness: Value,
+/// Why the demonstration ended early. The text is one line.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum DemoError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("no temporary directory can be made: {0}; choose one with --data")]
+    Directory(#[source] std::io::Error),
+    #[error("the directory {0} is not empty; choose another with --data, or serve it with `gestalt serve`")]
+    NotEmpty(String),
+    #[error("signals cannot be caught: {0}")]
+    Signal(#[source] std::io::Error),
+    #[error("the example data or the credentials cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("the server cannot be reached: {0}")]
+    Http(#[from] ureq::Error),
+    #[error("{asked} was answered with {status}: {text}")]
+    Refused { asked: String, status: u16, text: String },
+    #[error("the answer to {asked} is not the documented one: it lacks [{field}]")]
+    Incomplete { asked: String, field: &'static str },
+    #[error("the job {job} failed: {reason}")]
+    JobFailed { job: String, reason: String },
+    #[error("waited in vain for {0}")]
+    TooLong(String),
+    #[error("not proven: {0}")]
+    NotProven(String),
+    #[error("it was stopped before it was proven")]
+    Interrupted,
+    #[error("a task of the demonstration ended early")]
+    Task(#[from] tokio::task::JoinError),
 }
 
-/// Runs the demonstration against a server that is ready at `url`, with the credentials in `data`.
-/// Returns what everybody else needs to try it, too. Blocks.
-pub fn run(url: &str, data: &std::path::Path) -> Result<String, DemoError> {
-    let screen = Screen::new();
-    screen.title("Gestalt: a graph that cannot be lost");
-    let client = screen.step("log in", || {
-        let client = Client::log_in(url, data)?;
-        Ok((client, "a token for project default".into()))
-    })?;
-    let graph = create(&screen, &client)?;
-    let before = import(&screen, &client, &graph)?;
-    let backup = add_backup(&screen, &client, &graph)?;
-    damage(&screen, &client, &before)?;
-    restore(&screen, &client, &graph, &backup)?;
-    prove(&screen, &client, &before)?;
-    Ok(client.hint(&graph))
-}
-
-fn create(screen: &Screen, client: &Client) -> Result<String, DemoError> {
-    screen.step("create graph debian", || {
-        let body = json!({"graph": {"name": "debian", "graph_size_type_index": "1"}});
-        let reply = client.post("/v2/{p}/graphs", &body)?;
-        let graph = client::text(&reply, "id")?;
-        client.wait_status(&graph, "200")?;
-        Ok((graph.clone(), graph))
-    })
-}
-
-fn import(screen: &Screen, client: &Client, graph: &str) -> Result<Picture, DemoError> {
-    screen.step("put three files into bucket demo", || {
-        for (name, bytes) in [("schema.xml", SCHEMA), ("vertices.csv.gz", VERTICES), ("edges.csv.gz", EDGES)]
-        {
-            client.put(&format!("/obs/demo/debian/{name}"), bytes)?;
+/// Serves in a temporary directory, or where it was told, and is its own first client. Ends with
+/// the proof if that is all that was asked for, else with `stop`.
+pub async fn run(options: DemoOptions, stop: impl Future<Output = ()> + Send) -> Result<(), DemoError> {
+    // A closed terminal is a stop, too: the temporary directory must go.
+    let mut hangup = signal(SignalKind::hangup()).map_err(DemoError::Signal)?;
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            _ = hangup.recv() => {}
         }
-        let size = (SCHEMA.len() + VERTICES.len() + EDGES.len()) as f64 / 1e6;
-        Ok(((), format!("{size:.1} MB, every package of Debian 12")))
-    })?;
-    screen.step("import them", || {
-        let body = json!({
-            "schema_path": "demo/debian/schema.xml", "vertexset_path": "demo/debian/vertices.csv.gz",
-            "edgeset_path": "demo/debian/edges.csv.gz", "log_dir": "demo/log/",
-        });
-        client.run(graph, "/import-graph", &body)?;
-        let picture = look(client)?;
-        let text = counts(&picture.summary);
-        Ok((picture, text))
-    })
-}
-
-fn add_backup(screen: &Screen, client: &Client, graph: &str) -> Result<String, DemoError> {
-    screen.note(&format!(
-        "$ curl -X POST -H \"X-Auth-Token: $TOKEN\" {}",
-        client.url(&format!("/v2/{{p}}/graphs/{graph}/backups"))
-    ));
-    screen.step("add a backup", || {
-        let (backup, job) = client.add_backup(graph)?;
-        Ok((backup.clone(), format!("{backup}, job {job}")))
-    })
-}
-
-/// What a bad day looks like.
-fn damage(screen: &Screen, client: &Client, before: &Picture) -> Result<(), DemoError> {
-    let edges = client::table(EDGES)?;
-    let mut packages: Vec<&str> = Vec::new();
-    let mut doomed: Vec<Value> = Vec::new();
-    for edge in edges.iter().filter(|edge| edge.get(2).is_some_and(|label| label == "Depends")) {
-        if packages.last() != Some(&edge[0].as_str()) {
-            if packages.len() > DAMAGED {
-                break;
-            }
-            packages.push(&edge[0]);
+    };
+    if let Some(data) = &options.data {
+        if data.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(DemoError::NotEmpty(data.display().to_string()));
         }
-        doomed.push(json!({"source": edge[0], "target": edge[1], "label": "Depends"}));
+        return serve_and_tell(&options, data, stop).await;
     }
-    packages.pop();
-    doomed.retain(|edge| {
-        packages.iter().any(|package| edge["source"] == *package) || edge["source"] == WITNESS
-    });
-    doomed.extend(edges.iter().filter(|e| e[0] == WITNESS).map(|e| json!({"source": e[0], "target": e[1]})));
-    screen.step(&format!("damage it: delete the dependencies of {} packages", packages.len()), || {
-        for batch in doomed.chunks(5_000) {
-            client.data("/edges/action?action_id=batch-delete", &json!({"edges": batch}))?;
-        }
-        Ok(((), format!("{} edges named", doomed.len())))
-    })?;
-    screen.step("and overwrite properties of others", || {
-        let vertices = client::table(VERTICES)?;
-        let chosen = vertices.iter().rev().filter(|row| row.get(1).is_some_and(|label| label == "package"));
-        let names = chosen.map(|row| row[0].clone()).take(DAMAGED).chain([WITNESS.to_owned()]);
-        let item = |name: String| json!({"vertex": name, "label": "package", "properties": {"version": ["0.0-broken"]}});
-        let vertices: Vec<Value> = names.map(item).collect();
-        let count = vertices.len();
-        let body = json!({"vertices": vertices, "overrideExists": true});
-        client.data("/vertices/action?action_id=batch-add", &body)?;
-        Ok(((), format!("{count} packages are now version 0.0-broken")))
-    })?;
-    let after = look(client)?;
-    screen.difference("vertices", &before.summary["vertexNum"], &after.summary["vertexNum"]);
-    screen.difference("edges", &before.summary["edgeNum"], &after.summary["edgeNum"]);
-    let depends = |picture: &Picture| picture.summary["labelDetails"]["labelInEdge"]["Depends"].clone();
-    screen.difference("  of them Depends", &depends(before), &depends(&after));
-    screen.difference("content root", &before.summary["contentRoot"], &after.summary["contentRoot"]);
-    screen.difference(&format!("version of {WITNESS}"), &version(before), &version(&after));
-    if after.summary["contentRoot"] == before.summary["contentRoot"] {
-        return Err(DemoError::Unproven("the damage did not show in the content root".into()));
+    // Goes, with all that is in it, when this returns.
+    let temporary = tempfile::tempdir().map_err(DemoError::Directory)?;
+    serve_and_tell(&options, temporary.path(), stop).await
+}
+
+async fn serve_and_tell(
+    options: &DemoOptions,
+    data: &Path,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), DemoError> {
+    let serving =
+        ServeOptions { data: Some(data.into()), listen: Some(options.listen), ..Default::default() };
+    let config = Config::load(serving, None)?;
+    let server = Server::bind(config).await?;
+    let url = server.url();
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async {
+        // Either way it is time: a lost sender means that nobody is left to say so.
+        let _ = finished.await;
+    }));
+    let place = story::Place { url, data: data.into(), keeps_data: options.data.is_some() };
+    let exit = options.exit;
+    let mut stop = std::pin::pin!(stop);
+    let told = tokio::select! {
+        told = tokio::task::spawn_blocking(move || story::tell(&place, exit)) => told?,
+        () = &mut stop => Err(DemoError::Interrupted),
+    };
+    if told.is_ok() && !exit {
+        stop.await;
     }
-    Ok(())
-}
-
-fn restore(screen: &Screen, client: &Client, graph: &str, backup: &str) -> Result<(), DemoError> {
-    screen.step("stop the graph", || {
-        client.run(graph, "/stop", &json!({}))?;
-        Ok(((), String::new()))
-    })?;
-    screen.step("start it from the backup", || {
-        client.run(graph, "/start", &json!({"graph_backup_id": backup}))?;
-        Ok(((), "it answers".into()))
-    })
-}
-
-fn prove(screen: &Screen, client: &Client, before: &Picture) -> Result<(), DemoError> {
-    let after = look(client)?;
-    let proofs = [
-        ("vertices", "vertexNum"),
-        ("edges", "edgeNum"),
-        ("counts of every label", "labelDetails"),
-        ("content root", "contentRoot"),
-    ];
-    for (what, key) in proofs {
-        screen.proof(what, &shown(&after.summary[key]), before.summary[key] == after.summary[key]);
-    }
-    let same = before.witness == after.witness;
-    screen.proof(&format!("version and dependencies of {WITNESS}"), &shown(&version(&after)), same);
-    if after == *before {
-        screen.done("Everything is back.");
-        return Ok(());
-    }
-    Err(DemoError::Unproven("the restored graph is not the one that was backed up".into()))
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(_) => "all equal".into(),
-        other => other.to_string(),
-    }
-}
-
-fn version(picture: &Picture) -> Value {
-    picture.witness["vertex"]["properties"]["version"][0].clone()
-}
-
-fn counts(summary: &Value) -> String {
-    let root = summary["contentRoot"].as_str().unwrap_or_default();
-    format!("{} vertices, {} edges, content root {root}", summary["vertexNum"], summary["edgeNum"])
-}
-
-fn look(client: &Client) -> Result<Picture, DemoError> {
-    let summary = client.data_get("/summary?label_details=true")?["data"].clone();
-    let vertices = client.data("/vertices/action?action_id=batch-query", &json!({"vertices": [WITNESS]}))?;
-    let libc = client.data_get(&format!("/edges/detail?source={WITNESS}&target=libc6"))?;
-    let base = client.data_get(&format!("/edges/detail?source={WITNESS}&target=base-files"))?;
-    let witness = json!({
-        "vertex": vertices["data"]["vertices"][0], "libc6": libc["data"], "base-files": base["data"],
-    });
-    Ok(Picture { summary, witness })
+    let _ = finish.send(());
+    // If the server ended by itself, that is why the story did.
+    running.await??;
+    told
 }

@@ -60,42 +60,14 @@ fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {
     Ok(served?)
 }
 
-/// Serves in a temporary directory, or where it was told, and is its own first client.
+/// Runs the demonstration. Its server logs only what is wrong.
 fn demo(options: DemoOptions) -> Result<(), Box<dyn std::error::Error>> {
     let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    let temporary = tempfile::tempdir()?;
-    let data = options.data.unwrap_or_else(|| temporary.path().to_owned());
-    let serving =
-        ServeOptions { data: Some(data.clone()), listen: Some(options.listen), ..ServeOptions::default() };
-    let config = Config::load(serving, None)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        let server = Server::bind(config).await?;
-        let url = server.url();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let running = tokio::spawn(server.run(async {
-            tokio::select! {
-                _ = stopped => {}
-                () = stop_signal() => {}
-            }
-        }));
-        let shown = tokio::task::spawn_blocking(move || demo::run(&url, &data)).await?;
-        if let (Ok(hint), false) = (&shown, options.exit) {
-            say(hint);
-        } else {
-            let _ = stop.send(());
-        }
-        running.await??;
-        shown.map_err(Box::<dyn std::error::Error>::from)
-    });
+    let done = runtime.block_on(demo::run(options, stop_signal()));
     runtime.shutdown_background();
-    done.map(|_| ())
-}
-
-#[allow(clippy::print_stdout, reason = "a person reads it")]
-fn say(text: &str) {
-    println!("{text}");
+    Ok(done?)
 }
 
 /// Ends with SIGTERM or SIGINT.

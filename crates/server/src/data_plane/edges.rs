@@ -1,295 +1,215 @@
-use axum::Json;
-use model::{DEFAULT_LABEL, Props, VertexRecord, Vid};
-use serde_json::{Map, Value, json};
-use store::{EdgeKey, GraphState, Snapshot, Transaction};
+//! Changing edges, in one transaction.
 
+use model::{DEFAULT_LABEL, LabelId, Props, VertexRecord, Vid};
+use serde_json::Value as Json;
+use store::{EdgeKey, Transaction};
+
+use super::error::{DataError, End};
+use super::properties::{self, Bearer};
+use super::read;
+use super::request::{Change, EdgeChange, EdgeRef, NewEdge, Parallel, ParallelAction};
 use super::values;
-use super::vertices::{Change, given_properties};
-use super::{Body, DataError, Target, action_of, batch, success};
-use crate::http::Parameters;
-use crate::http::body::Fields;
+use super::view::Added;
 
-/// A list of edges is null.
-const NO_EDGES: &str = "GES.8110";
-/// Properties of an edge cannot be changed.
-const PROPERTIES: &str = "GES.8221";
-
-/// Which edges are meant: all between two vertices, or those of an index or label.
-#[derive(Debug, Clone)]
-struct Selection {
-    source: String,
-    target: String,
-    index: Option<u32>,
-    label: Option<String>,
+/// What holds for all edges of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddOptions {
+    pub(crate) parallel: Parallel,
+    /// Ends that do not exist are made, with the default label.
+    pub(crate) create_ends: bool,
+    /// How many edges the graph may have afterwards.
+    pub(crate) limit: Option<u64>,
 }
 
-/// An edge as a request gives it.
-struct NewEdge {
-    source: String,
-    target: String,
-    label: Option<String>,
-    properties: Map<String, Value>,
-}
-
-/// What to do with edges that are parallel to a new one.
-#[derive(Clone, Copy)]
-struct Parallel {
-    action: Action,
-    by_label: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Allow,
-    Ignore,
-    Override,
-}
-
-fn text(item: &Map<String, Value>, name: &str) -> Result<Option<String>, DataError> {
-    match item.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(DataError::parameter(format!("[edges]: [{name}] has another type"))),
+/// Adds edges, in order, and says where each is to be found.
+pub(crate) fn add(
+    transaction: &mut Transaction<'_>,
+    edges: &[NewEdge],
+    options: AddOptions,
+) -> Result<Vec<Added>, DataError> {
+    let mut count = transaction.content().edges.count;
+    let mut added = Vec::with_capacity(edges.len());
+    for edge in edges {
+        let index = add_one(transaction, edge, options, &mut count)?.rank.to_string();
+        added.push(Added { index, source: edge.source.clone(), target: edge.target.clone() });
     }
-}
-
-fn end(item: &Map<String, Value>, name: &str) -> Result<String, DataError> {
-    let end = text(item, name)?.filter(|end| !end.is_empty());
-    end.ok_or_else(|| DataError::parameter(format!("[edges]: [{name}] is missing")))
-}
-
-fn object(item: Value) -> Result<Map<String, Value>, DataError> {
-    match item {
-        Value::Object(item) => Ok(item),
-        _ => Err(DataError::parameter("[edges] holds something that is no edge")),
-    }
-}
-
-impl Selection {
-    fn of_parameters(parameters: &Parameters) -> Result<Self, DataError> {
-        let given = parameters.iter().map(|(name, text)| (name.clone(), Value::String(text.clone())));
-        Self::parse(&given.collect())
-    }
-
-    fn parse(item: &Map<String, Value>) -> Result<Self, DataError> {
-        let index = match item.get("index") {
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => text(item, "index")?.filter(|index| !index.is_empty()),
-        };
-        let number = |index: String| {
-            index.parse().map_err(|_| DataError::parameter(format!("[index] has no value [{index}]")))
-        };
-        Ok(Self {
-            source: end(item, "source")?,
-            target: end(item, "target")?,
-            index: index.map(number).transpose()?,
-            label: text(item, "label")?.filter(|label| !label.is_empty()),
-        })
-    }
-
-    fn find(&self, state: &GraphState) -> Result<Vec<EdgeKey>, DataError> {
-        let ends = (state.vertex_by_id(&self.source)?, state.vertex_by_id(&self.target)?);
-        let (Some(source), Some(target)) = ends else { return Ok(Vec::new()) };
-        let mut edges = state.edges_between(source, target)?;
-        let label = |edge: &EdgeKey| state.schema().label_name(edge.label).to_owned();
-        edges.retain(|edge| {
-            self.index.is_none_or(|index| index == edge.rank)
-                && self.label.as_ref().is_none_or(|wanted| *wanted == label(edge))
-        });
-        Ok(edges)
-    }
-
-    fn missing(&self) -> DataError {
-        DataError::new(PROPERTIES, format!("edge from [{}] to [{}] does not exist", self.source, self.target))
-    }
-}
-
-fn show(state: &GraphState, selection: &Selection) -> Result<Vec<Value>, DataError> {
-    let mut shown = Vec::new();
-    for edge in selection.find(state)? {
-        let props = state.edge_props(edge)?.unwrap_or_default();
-        shown.push(json!({
-            "source": selection.source, "target": selection.target, "index": edge.rank.to_string(),
-            "label": state.schema().label_name(edge.label), "properties": values::show(state.schema(), &props),
-        }));
-    }
-    Ok(shown)
-}
-
-pub(super) async fn detail(target: Target, parameters: Parameters) -> Result<Json<Value>, DataError> {
-    let selection = Selection::of_parameters(&parameters)?;
-    target.read(move |snapshot| Ok(json!({"data": {"edges": show(snapshot, &selection)?}}))).await
-}
-
-pub(super) async fn action(
-    target: Target,
-    parameters: Parameters,
-    Body(body): Body,
-) -> Result<Json<Value>, DataError> {
-    let action = action_of(&parameters)?;
-    let items = || -> Result<Vec<_>, DataError> {
-        batch(&body, "edges", NO_EDGES)?.into_iter().map(object).collect()
-    };
-    match action {
-        "batch-query" => {
-            let selections = items()?.iter().map(Selection::parse).collect::<Result<Vec<_>, _>>()?;
-            let reply = move |snapshot: &Snapshot| {
-                let found = selections.iter().map(|selection| show(snapshot, selection));
-                let found = found.collect::<Result<Vec<_>, _>>()?.concat();
-                Ok(json!({"data": {"edges": found}, "result": "success"}))
-            };
-            target.read(reply).await
+    match options.limit {
+        Some(limit) if count > limit && count > transaction.content().edges.count => {
+            Err(DataError::EdgeLimit(limit))
         }
-        "batch-add" => {
-            let edges = items()?.into_iter().map(NewEdge::parse).collect::<Result<Vec<_>, _>>()?;
-            let create = body.flag("createNotExists")?.unwrap_or(false);
-            let keys = insert(target, edges, Parallel::parse(&body)?, create).await?;
-            Ok(Json(json!({"data": {"edges": keys}, "result": "success"})))
-        }
-        "batch-delete" => {
-            let selections = items()?.iter().map(Selection::parse).collect::<Result<Vec<_>, _>>()?;
-            remove(target, selections).await
-        }
-        other => Err(DataError::parameter(format!("[action_id] has no value [{other}]"))),
+        _ => Ok(added),
     }
 }
 
-async fn remove(target: Target, selections: Vec<Selection>) -> Result<Json<Value>, DataError> {
-    target
-        .writable()?
-        .run(move |target| {
-            target.graph.write(move |tx| {
-                for selection in &selections {
-                    for edge in selection.find(tx)? {
-                        tx.remove_edge(edge)?;
-                    }
-                }
-                Ok(Json(success()))
-            })
-        })
-        .await
-}
-
-impl NewEdge {
-    fn parse(item: Map<String, Value>) -> Result<Self, DataError> {
-        let properties = match item.get("properties") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(properties)) => properties.clone(),
-            Some(_) => return Err(DataError::parameter("[edges]: [properties] must be an object")),
-        };
-        Ok(Self {
-            source: end(&item, "source")?,
-            target: end(&item, "target")?,
-            label: text(&item, "label")?,
-            properties,
-        })
-    }
-}
-
-impl Parallel {
-    fn parse(body: &Fields) -> Result<Self, DataError> {
-        let wanted = body.object("parallelEdge")?.unwrap_or_default();
-        let action = match wanted.optional_text("action")?.as_deref() {
-            None | Some("allow") => Action::Allow,
-            Some("ignore") => Action::Ignore,
-            Some("override") => Action::Override,
-            Some(_) => {
-                return Err(DataError::parameter("[parallelEdge.action] must be allow, ignore or override"));
-            }
-        };
-        Ok(Self { action, by_label: !wanted.flag("ignoreLabel")?.unwrap_or(true) })
-    }
-}
-
-/// Adds edges in one transaction; the keys of those that are there afterwards, in order.
-async fn insert(
-    target: Target,
-    edges: Vec<NewEdge>,
-    parallel: Parallel,
-    create: bool,
-) -> Result<Vec<Value>, DataError> {
-    let limit = target.edge_limit();
-    target
-        .writable()?
-        .run(move |target| {
-            target.graph.write(move |tx| {
-                let room = limit.saturating_sub(tx.content().edges.count);
-                if edges.len() as u64 > room {
-                    return Err(DataError::parameter(format!("the graph holds at most {limit} edges")));
-                }
-                edges.iter().map(|edge| put(tx, edge, parallel, create)).collect()
-            })
-        })
-        .await
-}
-
-fn put(
-    tx: &mut Transaction<'_>,
+fn add_one(
+    transaction: &mut Transaction<'_>,
     edge: &NewEdge,
+    options: AddOptions,
+    count: &mut u64,
+) -> Result<EdgeKey, DataError> {
+    let label = transaction.label(edge.label.as_deref().unwrap_or(DEFAULT_LABEL))?;
+    let name = || format!("edge [{}-{}]", edge.source, edge.target);
+    let bearer = Bearer { labels: &[label], name: &name };
+    let props = properties::fresh(transaction, &bearer, &edge.properties)?;
+    let source = end(transaction, End::Source, &edge.source, options.create_ends)?;
+    let target = end(transaction, End::Target, &edge.target, options.create_ends)?;
+    let alike = alike(transaction, source, target, label, options.parallel)?;
+    match (options.parallel.action, alike.first()) {
+        (ParallelAction::Ignore, Some(first)) => Ok(*first),
+        (ParallelAction::Override, Some(first)) => {
+            *count -= alike.len() as u64 - 1;
+            override_alike(transaction, *first, &alike, label, props)
+        }
+        _ => {
+            *count += 1;
+            Ok(transaction.add_edge(source, target, label, props)?)
+        }
+    }
+}
+
+fn end(transaction: &mut Transaction<'_>, end: End, id: &str, create: bool) -> Result<Vid, DataError> {
+    match read::end(transaction, end, id) {
+        Err(DataError::NoEnd { .. }) if create => {
+            let labels = vec![transaction.label(DEFAULT_LABEL)?];
+            Ok(transaction.add_vertex(VertexRecord { id: id.into(), labels, props: Props::new() })?)
+        }
+        found => found,
+    }
+}
+
+fn alike(
+    transaction: &Transaction<'_>,
+    source: Vid,
+    target: Vid,
+    label: LabelId,
     parallel: Parallel,
-    create: bool,
-) -> Result<Value, DataError> {
-    let label = tx.label(edge.label.as_deref().unwrap_or(DEFAULT_LABEL))?;
-    let given = values::read(tx.schema(), &[label], &edge.properties)?;
-    let props = values::merge(tx, Props::new(), &given)?;
-    let (source, target) = (vertex(tx, &edge.source, create)?, vertex(tx, &edge.target, create)?);
-    let shown =
-        |key: EdgeKey| json!({"index": key.rank.to_string(), "source": edge.source, "target": edge.target});
-    if parallel.action != Action::Allow {
-        let mut rivals = tx.edges_between(source, target)?;
-        rivals.retain(|rival| !parallel.by_label || rival.label == label);
-        match (parallel.action, rivals.first()) {
-            (Action::Ignore, Some(first)) => return Ok(shown(*first)),
-            (Action::Override, Some(_)) => rivals.into_iter().try_for_each(|rival| tx.remove_edge(rival))?,
-            _ => {}
-        }
+) -> Result<Vec<EdgeKey>, DataError> {
+    if parallel.action == ParallelAction::Allow {
+        return Ok(Vec::new());
     }
-    Ok(shown(tx.add_edge(source, target, label, props)?))
+    let mut edges = transaction.edges_between(source, target)?;
+    edges.retain(|edge| parallel.ignore_label || edge.label == label);
+    Ok(edges)
 }
 
-fn vertex(tx: &mut Transaction<'_>, id: &str, create: bool) -> Result<Vid, DataError> {
-    match tx.vertex_by_id(id)? {
-        Some(vid) => Ok(vid),
-        None if create => {
-            let labels = vec![tx.label(DEFAULT_LABEL)?];
-            Ok(tx.add_vertex(VertexRecord { id: id.into(), labels, props: Props::new() })?)
-        }
-        None => Err(DataError::parameter(format!("vertex [{id}] does not exist"))),
+/// One edge takes the place of all that are like it, and the index of one that has its label.
+fn override_alike(
+    transaction: &mut Transaction<'_>,
+    first: EdgeKey,
+    alike: &[EdgeKey],
+    label: LabelId,
+    props: Props,
+) -> Result<EdgeKey, DataError> {
+    let kept = alike.iter().copied().find(|edge| edge.label == label);
+    for edge in alike.iter().filter(|edge| Some(**edge) != kept) {
+        transaction.remove_edge(*edge)?;
+    }
+    match kept {
+        Some(kept) => Ok(transaction.replace_edge(kept, props).map(|()| kept)?),
+        None => Ok(transaction.add_edge(first.source, first.target, label, props)?),
     }
 }
 
-pub(super) async fn add(target: Target, Body(body): Body) -> Result<Json<Value>, DataError> {
-    let fields = ["source", "target", "label", "properties"].iter();
-    let item = fields.filter_map(|name| Some(((*name).to_owned(), body.get(name)?.clone()))).collect();
-    let edge = NewEdge::parse(item)?;
-    let keys = insert(target, vec![edge], Parallel::parse(&body)?, false).await?;
-    let index = keys.first().map(|key| key["index"].clone()).unwrap_or_default();
-    Ok(Json(json!({"result": "success", "data": {"index": index}})))
+/// Deletes edges. With `ignore_errors`, those that do not exist are passed over.
+pub(crate) fn delete(
+    transaction: &mut Transaction<'_>,
+    edges: &[EdgeRef],
+    ignore_errors: bool,
+) -> Result<(), DataError> {
+    for edge in edges {
+        match delete_one(transaction, edge) {
+            Err(error) if ignore_errors && error.is_about_an_element() => {}
+            deleted => deleted?,
+        }
+    }
+    Ok(())
 }
 
-pub(super) async fn delete(target: Target, parameters: Parameters) -> Result<Json<Value>, DataError> {
-    remove(target, vec![Selection::of_parameters(&parameters)?]).await
+/// An index means one edge, a label the first that has it, if any; neither means all.
+fn delete_one(transaction: &mut Transaction<'_>, edge: &EdgeRef) -> Result<(), DataError> {
+    let mut keys = read::find(transaction, edge)?;
+    match (edge.index, &edge.label) {
+        (None, Some(_)) => keys.truncate(1),
+        _ if keys.is_empty() => return Err(DataError::NoEdge(edge.name())),
+        _ => {}
+    }
+    keys.into_iter().try_for_each(|key| Ok(transaction.remove_edge(key)?))
 }
 
-pub(super) async fn properties(
-    target: Target,
-    parameters: Parameters,
-    Body(body): Body,
-) -> Result<Json<Value>, DataError> {
-    let change = Change::parse(action_of(&parameters)?)?;
-    let selection = Selection::of_parameters(&parameters)?;
-    let given = given_properties(&body, PROPERTIES)?;
-    target
-        .writable()?
-        .run(move |target| {
-            target.graph.write(move |tx| {
-                // Without an index the first one is meant.
-                let edge = *selection.find(tx)?.first().ok_or_else(|| selection.missing())?;
-                let props = tx.edge_props(edge)?.unwrap_or_default();
-                let props = change.apply(tx, &[edge.label], props, &given)?;
-                tx.replace_edge(edge, props)?;
-                Ok::<_, DataError>(Json(success()))
-            })
-        })
-        .await
+/// Deletes the edges between two vertices that have a value.
+pub(crate) fn delete_by_value(
+    transaction: &mut Transaction<'_>,
+    edge: &EdgeRef,
+    property: &str,
+    value: &str,
+) -> Result<(), DataError> {
+    let given = [Json::String(value.into())];
+    let mut deleted = false;
+    for key in read::find(transaction, &EdgeRef { index: None, ..edge.clone() })? {
+        if has_value(transaction, key, property, &given)? {
+            transaction.remove_edge(key)?;
+            deleted = true;
+        }
+    }
+    if deleted { Ok(()) } else { Err(DataError::NoEdge(edge.name())) }
+}
+
+/// Whether an edge has a property of the given value. In an open schema, where `"7"` may mean a
+/// number, equal text is enough.
+fn has_value(
+    transaction: &Transaction<'_>,
+    key: EdgeKey,
+    property: &str,
+    given: &[Json],
+) -> Result<bool, DataError> {
+    let schema = transaction.schema();
+    let props = transaction.edge_props(key)?.unwrap_or_default();
+    let Some(present) = schema.key_id(property).and_then(|id| props.get(id)) else { return Ok(false) };
+    let declared = schema.property(&[key.label], property);
+    let wanted = values::read(declared, given).ok().flatten();
+    let same_text = |text: &Json| text.as_str().is_some_and(|text| model::to_text(present) == text);
+    let loosely = declared.is_none() && given.len() == 1 && given.iter().all(same_text);
+    Ok(loosely || wanted.is_some_and(|wanted| wanted.total_cmp(present).is_eq()))
+}
+
+/// Changes properties. With `ignore_errors`, edges that cannot be changed are left alone.
+pub(crate) fn change(
+    transaction: &mut Transaction<'_>,
+    changes: &[EdgeChange],
+    how: Change,
+    ignore_errors: bool,
+) -> Result<(), DataError> {
+    for edge in changes {
+        match change_one(transaction, edge, how) {
+            Err(error) if ignore_errors && error.is_about_an_element() => {}
+            changed => changed?,
+        }
+    }
+    Ok(())
+}
+
+fn change_one(transaction: &mut Transaction<'_>, edge: &EdgeChange, how: Change) -> Result<(), DataError> {
+    let key = pick(transaction, edge)?.ok_or_else(|| DataError::NoEdge(edge.edge.name()))?;
+    let mut props = transaction.edge_props(key)?.unwrap_or_default();
+    let name = || format!("edge [{}]", edge.edge.name());
+    let bearer = Bearer { labels: &[key.label], name: &name };
+    properties::change(transaction, &bearer, how, &edge.properties, &mut props)?;
+    Ok(transaction.replace_edge(key, props)?)
+}
+
+/// The first edge that is meant: of those that have the same value of the property that tells
+/// them apart, if the request names one and gives it.
+fn pick(transaction: &Transaction<'_>, edge: &EdgeChange) -> Result<Option<EdgeKey>, DataError> {
+    let keys = read::find(transaction, &edge.edge)?;
+    for (label, property) in &edge.picked_by {
+        let Some((_, given)) = edge.properties.0.iter().find(|(name, _)| name == property) else { continue };
+        let label = transaction.schema().label_id(label);
+        for key in keys.iter().filter(|key| Some(key.label) == label) {
+            if has_value(transaction, *key, property, given)? {
+                return Ok(Some(*key));
+            }
+        }
+        return Ok(None);
+    }
+    Ok(keys.first().copied())
 }

@@ -1,270 +1,147 @@
-use axum::Json;
-use axum::extract::Path;
-use model::{DEFAULT_LABEL, LabelId, Props, VertexRecord, Vid};
-use serde_json::{Map, Value, json};
-use store::{Snapshot, Transaction};
+//! Changing vertices, in one transaction.
 
-use super::values::{self, Given};
-use super::{Body, DataError, Target, action_of, batch, success};
-use crate::http::Parameters;
-use crate::http::body::Fields;
+use model::{DEFAULT_LABEL, LabelId, SchemaMode, VertexRecord, Vid};
+use store::{GraphState, Transaction};
 
-/// A list of vertices is null.
-const NO_VERTICES: &str = "GES.8214";
-/// Properties of a vertex cannot be changed.
-const PROPERTIES: &str = "GES.8220";
+use super::error::DataError;
+use super::properties::{self, Bearer};
+use super::request::{Change, Existing, NewVertex, VertexChange};
 
-/// A vertex as a request gives it.
-struct Wanted {
-    id: String,
-    label: Option<String>,
-    properties: Map<String, Value>,
+/// Adds vertices, in order.
+pub(crate) fn add(
+    transaction: &mut Transaction<'_>,
+    vertices: &[NewVertex],
+    existing: Existing,
+) -> Result<(), DataError> {
+    vertices.iter().try_for_each(|vertex| add_one(transaction, vertex, existing))
 }
 
-pub(super) async fn detail(target: Target, parameters: Parameters) -> Result<Json<Value>, DataError> {
-    let ids = parameters.get("vertexIds").filter(|ids| !ids.is_empty());
-    let ids = ids.ok_or_else(|| DataError::parameter("[vertexIds] is missing"))?;
-    let ids: Vec<String> = ids.split(',').map(str::to_owned).collect();
-    target.read(move |snapshot| Ok(json!({"data": {"vertices": find(snapshot, &ids)?}}))).await
-}
-
-/// The vertices that are there; others are left out without a word.
-fn find(snapshot: &Snapshot, ids: &[String]) -> Result<Vec<Value>, DataError> {
-    let mut found = Vec::new();
-    for id in ids {
-        if let Some(vid) = snapshot.vertex_by_id(id)?
-            && let Some(vertex) = snapshot.vertex(vid)?
-        {
-            found.push(show(snapshot, &vertex));
-        }
-    }
-    Ok(found)
-}
-
-fn show(snapshot: &Snapshot, vertex: &VertexRecord) -> Value {
-    let schema = snapshot.schema();
-    let names: Vec<&str> = vertex.labels.iter().map(|label| schema.label_name(*label)).collect();
-    let mut shown = json!({
-        "id": &*vertex.id,
-        "label": names.first().copied().unwrap_or_default(),
-        "properties": values::show(schema, &vertex.props),
-    });
-    if names.len() > 1 {
-        shown["labels"] = json!(names);
-    }
-    shown
-}
-
-pub(super) async fn action(
-    target: Target,
-    parameters: Parameters,
-    Body(body): Body,
-) -> Result<Json<Value>, DataError> {
-    match action_of(&parameters)? {
-        "batch-query" => {
-            let ids = ids(&body)?;
-            let reply = move |snapshot: &Snapshot| {
-                Ok(json!({"data": {"vertices": find(snapshot, &ids)?}, "result": "success"}))
-            };
-            target.read(reply).await
-        }
-        "batch-add" => {
-            let items = batch(&body, "vertices", NO_VERTICES)?;
-            let given = items.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-            let replace = body.flag("overrideExists")?.unwrap_or(false);
-            let existing = if replace { Existing::Replace } else { Existing::Keep };
-            write(target, move |tx| given.iter().try_for_each(|vertex| put(tx, vertex, existing))).await
-        }
-        "batch-delete" => {
-            let ids = ids(&body)?;
-            write(target, move |tx| {
-                for id in &ids {
-                    if let Some(vid) = tx.vertex_by_id(id)? {
-                        tx.remove_vertex(vid)?;
-                    }
-                }
-                Ok(())
-            })
-            .await
-        }
-        other => Err(DataError::parameter(format!("[action_id] has no value [{other}]"))),
-    }
-}
-
-async fn write(
-    target: Target,
-    change: impl FnOnce(&mut Transaction<'_>) -> Result<(), DataError> + Send + 'static,
-) -> Result<Json<Value>, DataError> {
-    target
-        .writable()?
-        .run(move |target| {
-            target.graph.write(change)?;
-            Ok(Json(success()))
-        })
-        .await
-}
-
-fn ids(body: &Fields) -> Result<Vec<String>, DataError> {
-    let id = |item: Value| match item {
-        Value::String(id) => Ok(id),
-        other => Err(DataError::parameter(format!("[vertices] holds [{other}], which is no id"))),
-    };
-    batch(body, "vertices", NO_VERTICES)?.into_iter().map(id).collect()
-}
-
-fn parse(item: Value) -> Result<Wanted, DataError> {
-    let refuse =
-        |what: &str| DataError::parameter(format!("[vertices]: [{what}] is missing or has another type"));
-    let Value::Object(mut item) = item else { return Err(refuse("vertex")) };
-    let id = match item.remove("vertex") {
-        Some(Value::String(id)) if !id.is_empty() => id,
-        _ => return Err(refuse("vertex")),
-    };
-    let label = match item.remove("label") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(label)) => Some(label),
-        Some(_) => return Err(refuse("label")),
-    };
-    let properties = match item.remove("properties") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(properties)) => properties,
-        Some(_) => return Err(refuse("properties")),
-    };
-    Ok(Wanted { id, label, properties })
-}
-
-/// What to do with a vertex that is there already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Existing {
-    Keep,
-    Replace,
-    Refuse,
-}
-
-fn put(tx: &mut Transaction<'_>, given: &Wanted, existing: Existing) -> Result<(), DataError> {
-    let labels = vec![tx.label(given.label.as_deref().unwrap_or(DEFAULT_LABEL))?];
-    let read = values::read(tx.schema(), &labels, &given.properties)?;
-    let props = values::merge(tx, Props::new(), &read)?;
-    match (tx.vertex_by_id(&given.id)?, existing) {
-        (None, _) => {
-            tx.add_vertex(VertexRecord { id: given.id.as_str().into(), labels, props })?;
-        }
-        (Some(_), Existing::Keep) => {}
-        (Some(vid), Existing::Replace) => tx.replace_vertex(vid, labels, props)?,
-        (Some(_), Existing::Refuse) => {
-            return Err(DataError::parameter(format!("vertex [{}] already exists", given.id)));
+fn add_one(
+    transaction: &mut Transaction<'_>,
+    vertex: &NewVertex,
+    existing: Existing,
+) -> Result<(), DataError> {
+    // Typed even if it is ignored, so that a batch is refused or not whatever the graph holds.
+    let label = transaction.label(vertex.label.as_deref().unwrap_or(DEFAULT_LABEL))?;
+    let name = || format!("vertex [{}]", vertex.id);
+    let bearer = Bearer { labels: &[label], name: &name };
+    let props = properties::fresh(transaction, &bearer, &vertex.properties)?;
+    match (transaction.vertex_by_id(&vertex.id)?, existing) {
+        (Some(_), Existing::Ignore) => {}
+        (Some(vid), Existing::Override) => transaction.replace_vertex(vid, vec![label], props)?,
+        (None, _) | (Some(_), Existing::Refuse) => {
+            let id = vertex.id.as_str().into();
+            transaction.add_vertex(VertexRecord { id, labels: vec![label], props })?;
         }
     }
     Ok(())
 }
 
-pub(super) async fn add(target: Target, Body(body): Body) -> Result<Json<Value>, DataError> {
-    let item = ["vertex", "label", "properties"]
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), body.get(name)?.clone())));
-    let given = parse(Value::Object(item.collect()))?;
-    write(target, move |tx| put(tx, &given, Existing::Refuse)).await
+/// Deletes one vertex, which must exist, with its edges.
+pub(crate) fn delete(transaction: &mut Transaction<'_>, id: &str) -> Result<(), DataError> {
+    let (vid, _) = find(transaction, id)?;
+    transaction.remove_vertex(vid)?;
+    Ok(())
 }
 
-fn id_in(path: &Map<String, Value>) -> String {
-    path.get("vertex").and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-pub(super) async fn delete(
-    target: Target,
-    Path(path): Path<Map<String, Value>>,
-) -> Result<Json<Value>, DataError> {
-    let id = id_in(&path);
-    write(target, move |tx| {
-        let vid = existing(tx, &id)?;
-        tx.remove_vertex(vid)?;
-        Ok(())
-    })
-    .await
-}
-
-fn existing(tx: &Transaction<'_>, id: &str) -> Result<Vid, DataError> {
-    tx.vertex_by_id(id)?.ok_or_else(|| DataError::new(PROPERTIES, format!("vertex [{id}] does not exist")))
-}
-
-/// Which way properties change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    /// They take the place of what was there.
-    Update,
-    /// They are appended to lists and sets.
-    Add,
-    /// They go.
-    Delete,
-}
-
-impl Change {
-    pub(super) fn parse(action: &str) -> Result<Self, DataError> {
-        match action {
-            "update" => Ok(Self::Update),
-            "add" => Ok(Self::Add),
-            "del" => Ok(Self::Delete),
-            other => Err(DataError::parameter(format!("[action_id] has no value [{other}]"))),
+/// Deletes vertices with their edges. Afterwards none of them is there, whether it was or not.
+pub(crate) fn delete_all(transaction: &mut Transaction<'_>, ids: &[String]) -> Result<(), DataError> {
+    for id in ids {
+        if let Some(vid) = transaction.vertex_by_id(id)? {
+            transaction.remove_vertex(vid)?;
         }
     }
-
-    /// The properties after the change.
-    pub(super) fn apply(
-        self,
-        tx: &mut Transaction<'_>,
-        labels: &[LabelId],
-        mut props: Props,
-        given: &Map<String, Value>,
-    ) -> Result<Props, DataError> {
-        let read = match self {
-            Self::Delete => given.keys().map(|name| (name.clone(), None)).collect(),
-            Self::Update | Self::Add => values::read(tx.schema(), labels, given)?,
-        };
-        if self != Self::Add {
-            return values::merge(tx, props, &read);
-        }
-        for (name, value) in read {
-            let key = tx.key(&name)?;
-            let joined = match (props.remove(key), value) {
-                (Some(model::Value::List(mut old)), Some(model::Value::List(new))) => {
-                    old.extend(new);
-                    Some(model::Value::List(old))
-                }
-                (Some(model::Value::Set(mut old)), Some(model::Value::Set(new))) => {
-                    old.extend(new);
-                    Some(model::Value::set(old))
-                }
-                (old, new) => new.or(old),
-            };
-            let single: Given = vec![(name, joined)];
-            props = values::merge(tx, props, &single)?;
-        }
-        Ok(props)
-    }
+    Ok(())
 }
 
-pub(super) async fn properties(
-    target: Target,
-    Path(path): Path<Map<String, Value>>,
-    parameters: Parameters,
-    Body(body): Body,
-) -> Result<Json<Value>, DataError> {
-    let (id, change) = (id_in(&path), Change::parse(action_of(&parameters)?)?);
-    let given = given_properties(&body, PROPERTIES)?;
-    write(target, move |tx| {
-        let vid = existing(tx, &id)?;
-        let vertex =
-            tx.vertex(vid)?.ok_or_else(|| DataError::parameter(format!("vertex [{id}] does not exist")))?;
-        let props = change.apply(tx, &vertex.labels, vertex.props, &given)?;
-        Ok(tx.replace_vertex(vid, vertex.labels, props)?)
-    })
-    .await
+/// Changes properties. With `ignore_errors`, vertices that cannot be changed are left alone.
+pub(crate) fn change(
+    transaction: &mut Transaction<'_>,
+    changes: &[VertexChange],
+    how: Change,
+    ignore_errors: bool,
+) -> Result<(), DataError> {
+    for vertex in changes {
+        match change_one(transaction, vertex, how) {
+            Err(error) if ignore_errors && error.is_about_an_element() => {}
+            changed => changed?,
+        }
+    }
+    Ok(())
 }
 
-/// `properties`, which must be an object.
-pub(super) fn given_properties(body: &Fields, absent: &'static str) -> Result<Map<String, Value>, DataError> {
-    match body.get("properties") {
-        Some(Value::Object(properties)) => Ok(properties.clone()),
-        _ => Err(DataError::new(absent, "[properties] must be an object")),
+fn change_one(
+    transaction: &mut Transaction<'_>,
+    vertex: &VertexChange,
+    how: Change,
+) -> Result<(), DataError> {
+    let (vid, mut record) = find(transaction, &vertex.id)?;
+    if let Some(label) = &vertex.label {
+        labelled(transaction, &record, label)?;
     }
+    let name = || format!("vertex [{}]", vertex.id);
+    let bearer = Bearer { labels: &record.labels, name: &name };
+    properties::change(transaction, &bearer, how, &vertex.properties, &mut record.props)?;
+    Ok(transaction.replace_vertex(vid, record.labels, record.props)?)
+}
+
+/// Gives a vertex one more label. A vertex that had none of its own loses the default label.
+pub(crate) fn add_label(
+    transaction: &mut Transaction<'_>,
+    id: &str,
+    label: &str,
+    multi_label: bool,
+) -> Result<(), DataError> {
+    let (vid, mut record) = find(transaction, id)?;
+    let default = transaction.label(DEFAULT_LABEL)?;
+    let new = transaction.label(label)?;
+    if record.labels.contains(&new) {
+        return Err(DataError::SameLabel(label.into()));
+    }
+    // What the default label declares stays with the properties that need it.
+    let bare = record.props.is_empty() || transaction.schema().mode() == SchemaMode::Open;
+    record.labels.retain(|label| *label != default || !bare);
+    let several = multi_label || transaction.schema().mode() == SchemaMode::Open;
+    if !record.labels.is_empty() && !several {
+        return Err(DataError::OneLabelOnly(id.into()));
+    }
+    record.labels.push(new);
+    Ok(transaction.replace_vertex(vid, record.labels, record.props)?)
+}
+
+/// Takes a label from a vertex, and the properties that only it declares. A vertex always has a
+/// label: the last one gives way to the default label.
+pub(crate) fn remove_label(
+    transaction: &mut Transaction<'_>,
+    id: &str,
+    label: &str,
+) -> Result<(), DataError> {
+    let (vid, mut record) = find(transaction, id)?;
+    let gone = labelled(transaction, &record, label)?;
+    record.labels.retain(|label| *label != gone);
+    if record.labels.is_empty() {
+        record.labels.push(transaction.label(DEFAULT_LABEL)?);
+    }
+    let schema = transaction.schema();
+    if schema.mode() == SchemaMode::Closed {
+        let declared = |key| schema.property(&record.labels, schema.key_name(key)).is_some();
+        let orphans: Vec<_> =
+            record.props.iter().map(|(key, _)| *key).filter(|key| !declared(*key)).collect();
+        for key in orphans {
+            record.props.remove(key);
+        }
+    }
+    Ok(transaction.replace_vertex(vid, record.labels, record.props)?)
+}
+
+fn find(state: &GraphState, id: &str) -> Result<(Vid, VertexRecord), DataError> {
+    let missing = || DataError::NoVertex(id.into());
+    let vid = state.vertex_by_id(id)?.ok_or_else(missing)?;
+    let record = state.vertex(vid)?.ok_or_else(missing)?;
+    Ok((vid, record))
+}
+
+fn labelled(state: &GraphState, record: &VertexRecord, label: &str) -> Result<LabelId, DataError> {
+    let id = state.schema().label_id(label).filter(|id| record.labels.contains(id));
+    id.ok_or_else(|| DataError::NotLabelled { id: record.id.clone().into(), label: label.into() })
 }

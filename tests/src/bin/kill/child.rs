@@ -1,19 +1,19 @@
-//! The process that is killed. It says each acknowledged step on its standard output, after the
-//! step returned; a line that was written is in the pipe, whatever happens to the process.
+//! The process that is killed. It says on its standard output what it begins and what has ended;
+//! a line that was written is in the pipe, whatever happens to the process.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, RwLock};
+use std::time::Duration;
 
-use model::{Props, Schema, SchemaMode, Value, VertexRecord};
-use store::{BulkOptions, EdgeBatch, Error, Graph, GraphState, PinKind, PinRequest, Pool, Transaction};
+use model::{Schema, SchemaMode};
+use store::{Error, Graph, PinKind, PinRequest, Pool};
 
 use crate::Random;
+use crate::load::{WRITERS, load, step, steps};
 
-/// Writers, each with vertices of its own.
-pub(crate) const WRITERS: u64 = 4;
-/// Vertices of one bulk load, in a ring.
-pub(crate) const RING: u64 = 50;
+/// Backups that the child leaves before it removes some.
+const PINS: usize = 6;
 
 static OUTPUT: Mutex<()> = Mutex::new(());
 
@@ -23,138 +23,119 @@ fn say(line: &str) {
     out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()).expect("a reader");
 }
 
-pub(crate) fn run(dir: &Path, seed: u64) {
+/// Work on a graph, until the process is killed.
+pub(crate) fn run(dir: &Path, seed: u64) -> ! {
     let pool = crate::pool(dir);
     let graph = match pool.exists("g").expect("a readable pool") {
         true => pool.open("g").expect("a graph that opens"),
         false => pool.create("g", Schema::new(SchemaMode::Open)).expect("a new graph"),
     };
-    // Writers share it; whoever replaces the graph takes it alone.
-    let graph = RwLock::new(graph);
+    let child = Child { pool, graph: RwLock::new(graph) };
     say("ready");
+    // Whoever panics takes the process along, or the others would go on as if nothing had been.
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("the child panicked: {info}");
+        std::process::abort();
+    }));
     std::thread::scope(|scope| {
+        let child = &child;
         for writer in 0..WRITERS {
-            let graph = &graph;
-            scope.spawn(move || {
-                loop {
-                    write(&graph.read().expect("no panic"), writer);
-                }
+            scope.spawn(move || child.write(writer));
+        }
+        scope.spawn(move || child.back_up(&mut Random(seed ^ 1)));
+        scope.spawn(move || child.fold(&mut Random(seed ^ 2)));
+        child.replace(&mut Random(seed));
+    });
+    unreachable!("everybody works for ever")
+}
+
+struct Child {
+    pool: Pool,
+    /// All share it; a restore, which replaces it, takes it alone.
+    graph: RwLock<Graph>,
+}
+
+impl Child {
+    fn shared<T>(&self, work: impl FnOnce(&Graph) -> T) -> T {
+        work(&self.graph.read().expect("no panic"))
+    }
+
+    fn write(&self, writer: usize) {
+        loop {
+            self.shared(|graph| match graph.write(move |tx| step(tx, writer)) {
+                Ok(step) => say(&format!("step {writer} {step}")),
+                Err(Error::GraphLoading { .. }) => std::thread::sleep(Duration::from_micros(200)),
+                Err(error) => panic!("{error}"),
             });
         }
-        keep_house(&pool, &graph, &mut Random(seed));
-    });
-}
-
-/// How many steps a writer has done, as the graph says.
-pub(crate) fn steps(state: &GraphState, writer: u64) -> Result<i64, Error> {
-    let Some(vid) = state.vertex_by_id(&format!("w{writer}"))? else { return Ok(0) };
-    let key = state.schema().key_id("steps");
-    let vertex = state.vertex(vid)?;
-    match key.and_then(|key| vertex.as_ref()?.props.get(key)) {
-        Some(Value::Long(steps)) => Ok(*steps),
-        other => panic!("a counter, not {other:?}"),
     }
-}
 
-/// One step: the counter goes up, and a vertex with its number appears at the end of an edge. All
-/// or nothing.
-fn write(graph: &Graph, writer: u64) {
-    let done = graph.write(move |tx| {
-        let step = steps(tx, writer)? + 1;
-        let labels = vec![tx.label("step")?];
-        let key = tx.key("steps")?;
-        let props = Props::from_pairs(vec![(key, Value::Long(step))]);
-        let id = format!("w{writer}");
-        let source = match tx.vertex_by_id(&id)? {
-            None => tx.add_vertex(VertexRecord { id: id.into(), labels: labels.clone(), props })?,
-            Some(vid) => {
-                tx.replace_vertex(vid, labels.clone(), props)?;
-                vid
+    fn back_up(&self, random: &mut Random) {
+        loop {
+            let pins = self.pool.pins("g").expect("readable pins");
+            let mine: Vec<_> = pins.iter().filter(|pin| pin.kind == PinKind::Manual).collect();
+            if mine.len() >= PINS {
+                // Not under a restore that is going to it.
+                let _graph = self.graph.read().expect("no panic");
+                let id = &mine[random.below(mine.len() as u64) as usize].id;
+                during("unpin", id, || self.pool.remove_pin("g", id).expect("a removal"));
             }
-        };
-        let id = format!("w{writer}-{step}").into();
-        let target = tx.add_vertex(VertexRecord { id, labels: labels.clone(), props: Props::new() })?;
-        connect(tx, source, target)?;
-        Ok::<_, Error>(step)
-    });
-    match done {
-        Ok(step) => say(&format!("step {writer} {step}")),
-        Err(Error::GraphLoading { .. }) => std::thread::yield_now(),
-        Err(error) => panic!("{error}"),
-    }
-}
-
-fn connect(tx: &mut Transaction<'_>, source: model::Vid, target: model::Vid) -> Result<(), Error> {
-    let label = tx.label("next")?;
-    tx.add_edge(source, target, label, Props::new()).map(|_| ())
-}
-
-fn keep_house(pool: &Pool, graph: &RwLock<Graph>, random: &mut Random) {
-    for nr in 0.. {
-        let name = format!("{}-{nr}", random.below(1 << 32));
-        let shared = || graph.read().expect("no panic");
-        match random.below(10) {
-            0 | 1 => during("fold", || {
-                shared().fold().expect("a fold");
-            }),
-            2 | 3 => during("maintain", || while shared().maintain().expect("maintenance") {}),
-            4 | 5 => during("pin", || {
-                let id = format!("pin-{name}");
-                let request =
-                    PinRequest { name: id.clone(), id, kind: PinKind::Manual, requested_by: "kill".into() };
-                let pin = shared().add_pin(request).expect("a pin");
-                say(&format!("pinned {} {}", pin.id, pin.root));
-            }),
-            6 => during("collect", || {
-                pool.collect_garbage().expect("a collection");
-            }),
-            7 | 8 => {
-                say(&format!("loading {name}"));
-                during("bulk", || load(&shared(), &name));
-                say(&format!("loaded {name}"));
-            }
-            _ => during("restore", || restore(pool, graph, random)),
+            let id = format!("pin-{:08x}", random.below(1 << 32));
+            let request = PinRequest {
+                name: id.clone(),
+                id: id.clone(),
+                kind: PinKind::Manual,
+                requested_by: "kill".into(),
+            };
+            self.shared(|graph| during("pin", &id, || drop(graph.add_pin(request).expect("a pin"))));
         }
     }
+
+    fn fold(&self, random: &mut Random) {
+        loop {
+            self.shared(|graph| during("fold", "", || graph.fold().map(|_| ()).expect("a fold")));
+            // Nothing is due for a fold now, so this compacts.
+            self.shared(|graph| during("compaction", "", || while graph.maintain().expect("maintenance") {}));
+            if random.below(4) == 0 {
+                let collect = || self.pool.collect_garbage().map(|_| ()).expect("a collection");
+                during("collection", "", collect);
+            }
+        }
+    }
+
+    /// Bulk loads, and now and then a restore.
+    fn replace(&self, random: &mut Random) {
+        loop {
+            let name = format!("load-{:08x}", random.below(1 << 32));
+            self.shared(|graph| during("bulk", &name, || load(graph, &name).expect("a load")));
+            // Let the writers do something in between.
+            std::thread::sleep(Duration::from_millis(random.below(40)));
+            if random.below(2) == 0 {
+                self.restore(random);
+            }
+        }
+    }
+
+    fn restore(&self, random: &mut Random) {
+        let mut graph = self.graph.write().expect("no panic");
+        let pins = self.pool.pins("g").expect("readable pins");
+        let mine: Vec<_> = pins.iter().filter(|pin| pin.kind == PinKind::Manual).collect();
+        if mine.is_empty() {
+            return;
+        }
+        let pin = mine[random.below(mine.len() as u64) as usize];
+        say(&format!("begin restore {}", pin.id));
+        graph.close().expect("a clean end");
+        *graph = self.pool.restore("g", pin).expect("a restore");
+        let snapshot = graph.snapshot();
+        assert_eq!(snapshot.content().root(), pin.root);
+        let steps = steps(&snapshot).expect("counters").map(|steps| steps.to_string());
+        say(&format!("end restore {} {}", pin.id, steps.join(" ")));
+    }
 }
 
-fn during(what: &str, work: impl FnOnce()) {
-    say(&format!("begin {what}"));
+fn during(what: &str, which: &str, work: impl FnOnce()) {
+    say(&format!("begin {what} {which}"));
     work();
-    say(&format!("end {what}"));
-}
-
-fn load(graph: &Graph, name: &str) {
-    let mut load = graph.bulk_load(BulkOptions::default()).expect("a load");
-    let label = load.schema_mut().intern_label("ring").expect("a label");
-    let row =
-        |nr| VertexRecord { id: format!("{name}-{nr}").into(), labels: vec![label], props: Props::new() };
-    load.add_vertices((0..RING).map(row).collect()).expect("rows");
-    let vids: Vec<_> =
-        (0..RING).map(|nr| load.find(&format!("{name}-{nr}")).expect("ids").expect("a row")).collect();
-    let mut batch = EdgeBatch::new();
-    for (nr, vid) in vids.iter().enumerate() {
-        batch.push(*vid, vids[(nr + 1) % vids.len()], label, &Props::new());
-    }
-    load.add_edges(&batch).expect("edges");
-    load.commit().expect("a commit");
-}
-
-/// Goes back to one of the last backups. Says to which before, and where the writers stand after.
-fn restore(pool: &Pool, graph: &RwLock<Graph>, random: &mut Random) {
-    let pins = pool.pins("g").expect("readable pins");
-    let recent = pins.len().min(5) as u64;
-    if recent == 0 {
-        return;
-    }
-    let pin = &pins[pins.len() - 1 - random.below(recent) as usize];
-    let mut alone = graph.write().expect("no panic");
-    say(&format!("restoring {}", pin.root));
-    alone.close().expect("a clean end");
-    *alone = pool.restore("g", pin).expect("a restore");
-    let snapshot = alone.snapshot();
-    assert_eq!(snapshot.content().root(), pin.root);
-    let steps: Vec<String> =
-        (0..WRITERS).map(|w| steps(&snapshot, w).expect("a counter").to_string()).collect();
-    say(&format!("restored {}", steps.join(" ")));
+    say(&format!("end {what} {which}"));
 }

@@ -6,12 +6,15 @@
 
 mod child;
 mod history;
+mod load;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use store::{Clock, Entropy, Env, LocalDisk, Pool, Settings, Store};
@@ -19,7 +22,10 @@ use store::{Clock, Entropy, Env, LocalDisk, Pool, Settings, Store};
 use crate::history::History;
 
 /// Rounds on one data directory before a fresh one.
-const ROUNDS_PER_DIR: u64 = 25;
+const ROUNDS_PER_DIR: u64 = 20;
+/// Work that kills must have interrupted, if there were rounds enough.
+const WORK: [&str; 7] = ["fold", "compaction", "pin", "unpin", "bulk", "restore", "collection"];
+const ROUNDS_FOR_ALL: u64 = 100;
 
 /// SplitMix64: a round can be run again from its seed, up to the timing of the kill.
 #[derive(Debug, Clone)]
@@ -57,72 +63,143 @@ pub(crate) fn pool(dir: &Path) -> Pool {
         Env { disk: Arc::new(LocalDisk::new(dir)), clock: Arc::new(Ambient), entropy: Arc::new(Ambient) };
     let settings = Settings {
         cache_bytes: 1 << 20,
-        fold_log_bytes: 16 << 10,
         compact_min_bytes: 1 << 10,
         max_deltas: 4,
         compact_min_ids: 64,
+        undo_us: 200_000,
         history_us: 0,
         ..Settings::default()
     };
     Store::new(env, settings).pool("kill").expect("a pool")
 }
 
-fn main() {
+/// What happened in all rounds.
+#[derive(Debug, Default)]
+struct Report {
+    failed: u64,
+    acknowledged: u64,
+    proven: u64,
+    interrupted: BTreeMap<String, u64>,
+    openings: Vec<Duration>,
+}
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| arguments.iter().position(|a| a == name).map(|at| arguments[at + 1].clone());
     if let Some(dir) = value("--child") {
-        return child::run(Path::new(&dir), value("--seed").expect("a seed").parse().expect("a number"));
+        child::run(Path::new(&dir), value("--seed").expect("a seed").parse().expect("a number"));
     }
     let rounds: u64 = value("--rounds").map_or(200, |text| text.parse().expect("a number of rounds"));
     let fresh = Ambient.now_us() as u64 / 1000;
     let seed: u64 = value("--seed").map_or(fresh, |text| text.parse().expect("a seed"));
     println!("{rounds} rounds, seed {seed}");
     let start = Instant::now();
-    let (mut acknowledged, mut failed) = (0u64, 0u64);
-    let mut interrupted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut report = Report::default();
     for first in (0..rounds).step_by(ROUNDS_PER_DIR as usize) {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut history = History::default();
-        for round in first..rounds.min(first + ROUNDS_PER_DIR) {
-            let mut random = Random(seed.wrapping_add(round));
-            acknowledged += run_child(dir.path(), &mut history, &mut random);
-            if let Some(what) = history.interrupted() {
-                *interrupted.entry(what).or_default() += 1;
-            }
-            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                history.check(&pool(dir.path()), &mut random);
-            }));
-            if checked.is_err() {
-                failed += 1;
-                println!("round {round} of seed {seed} failed; its data are kept in {:?}", dir.keep());
-                break;
-            }
-        }
+        run_dir(seed, first..rounds.min(first + ROUNDS_PER_DIR), &mut report);
     }
-    println!("{acknowledged} acknowledged steps in {:.0} s; kills during:", start.elapsed().as_secs_f64());
-    interrupted.iter().for_each(|(what, times)| println!("  {what:<10} {times}"));
-    println!("{} passed, {failed} failed", rounds - failed);
-    std::process::exit(i32::from(failed > 0));
+    report.print(start.elapsed());
+    let missed =
+        WORK.iter().filter(|work| rounds >= ROUNDS_FOR_ALL && !report.interrupted.contains_key(**work));
+    for work in missed {
+        println!("no kill came during: {work}");
+        report.failed += 1;
+    }
+    println!("{} passed, {} failed", rounds.saturating_sub(report.failed), report.failed);
+    ExitCode::from(u8::from(report.failed > 0))
 }
 
-/// Starts a child, kills it after 1 to 150 ms, and takes down what it said until then.
+/// Rounds that go on from what the one before left.
+fn run_dir(seed: u64, rounds: std::ops::Range<u64>, report: &mut Report) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut history = History::default();
+    let last = rounds.end - 1;
+    for round in rounds {
+        let mut random = Random(seed.wrapping_add(round.wrapping_mul(1_000_003)));
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            history.begin();
+            report.acknowledged += run_child(dir.path(), &mut history, &mut random);
+            for work in history.interrupted() {
+                *report.interrupted.entry(work).or_default() += 1;
+            }
+            let start = Instant::now();
+            let pool = pool(dir.path());
+            let graph = history.check(&pool);
+            report.openings.push(start.elapsed());
+            report.proven += history.check_pins(&pool, &mut random, round == last);
+            drop(graph.filter(|_| random.below(2) == 0).map(|graph| graph.close()));
+        }));
+        if checked.is_err() {
+            report.failed += 1;
+            println!("round {round} of seed {seed} failed; its data are kept in {:?}", dir.keep());
+            return;
+        }
+    }
+}
+
+impl Report {
+    fn print(&mut self, elapsed: Duration) {
+        self.openings.sort_unstable();
+        let at =
+            |share: usize| self.openings.get(self.openings.len() * share / 100).copied().unwrap_or_default();
+        let (steps, pins) = (self.acknowledged, self.proven);
+        println!("{steps} acknowledged steps, {pins} backups restored, in {:.0} s", elapsed.as_secs_f64());
+        println!("reopened and compared in {:.0?}, {:.0?} at most", at(50), at(99));
+        println!("killed during (often more than one at once):");
+        self.interrupted.iter().for_each(|(what, times)| println!("  {what:<11} {times:>5}"));
+    }
+}
+
+/// A child that does not outlive its round.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().expect("kill -9");
+        self.0.wait().expect("its end");
+    }
+}
+
+/// Starts a child, kills it, and takes down what it said until then. Half of the kills come 1 to
+/// 150 ms after the start, the others within 3 ms of the begin of some work.
 fn run_child(dir: &Path, history: &mut History, random: &mut Random) -> u64 {
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
+    let child = Command::new(std::env::current_exe().expect("this program"))
         .arg("--child")
         .arg(dir)
         .args(["--seed", &random.below(u64::MAX).to_string()])
         .stdout(Stdio::piped())
-        .spawn()
-        .expect("a child");
-    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let ready = lines.next().expect("a line").expect("text");
-    assert_eq!(ready, "ready");
-    let reader = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
-    std::thread::sleep(Duration::from_micros(1_000 + random.below(149_000)));
-    child.kill().expect("kill -9");
-    child.wait().expect("its end");
-    let said = reader.join().expect("its last words");
-    history.begin();
-    said.iter().for_each(|line| history.hear(line));
-    said.len() as u64
+        .spawn();
+    let mut child = Running(child.expect("a child"));
+    let lines = BufReader::new(child.0.stdout.take().expect("its output")).lines();
+    let (said, heard) = channel();
+    let reader = std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| said.send(line)));
+    assert_eq!(heard.recv().expect("a first line"), "ready");
+    let mut count = 0;
+    let mut hear = |line: String| {
+        history.hear(&line);
+        count += u64::from(line.starts_with("step "));
+    };
+    if random.below(2) == 0 {
+        std::thread::sleep(Duration::from_micros(1_000 + random.below(149_000)));
+    } else {
+        let work = WORK[random.below(WORK.len() as u64) as usize];
+        wait_for(&format!("begin {work} "), &heard, &mut hear);
+        std::thread::sleep(Duration::from_micros(random.below(3_000)));
+    }
+    drop(child);
+    heard.iter().for_each(&mut hear);
+    reader.join().expect("no panic").expect("a listener");
+    count
+}
+
+/// Listens until some work begins; not for ever, as it may depend on chance.
+fn wait_for(begin: &str, heard: &Receiver<String>, hear: &mut impl FnMut(String)) {
+    let end = Instant::now() + Duration::from_millis(600);
+    while let Ok(line) = heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        let begun = format!("{line} ").starts_with(begin);
+        hear(line);
+        if begun {
+            return;
+        }
+    }
 }
