@@ -33,7 +33,10 @@ impl Workspace {
     pub(crate) fn read() -> Result<Self> {
         let mut metadata = Command::new(cargo_program());
         metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
-        metadata.current_dir(env!("CARGO_MANIFEST_DIR"));
+        // Cargo tells it to what it runs; the place where this was built may be gone by now.
+        if let Some(here) = std::env::var_os("CARGO_MANIFEST_DIR") {
+            metadata.current_dir(here);
+        }
         let output = metadata.stderr(Stdio::inherit()).output().context("cannot run cargo metadata")?;
         ensure!(output.status.success(), "cargo metadata failed");
         Self::parse(&serde_json::from_slice(&output.stdout)?)
