@@ -34,7 +34,7 @@ pub trait Disk: Send + Sync + Debug {
     fn list(&self, dir: &str) -> io::Result<Vec<String>>;
     /// A new empty file; makes the directories above it, durably. Fails if it exists.
     fn create(&self, path: &str) -> io::Result<Box<dyn File>>;
-    /// An existing file, to be written at its end.
+    /// An existing file, to be written at its end, behind any room reserved in it.
     fn append(&self, path: &str) -> io::Result<Box<dyn File>>;
     /// Renames a file to a name that must not exist yet, else fails with `AlreadyExists`.
     fn publish(&self, from: &str, to: &str) -> io::Result<()>;
@@ -50,10 +50,16 @@ pub trait Disk: Send + Sync + Debug {
 pub trait File: Send {
     /// Appends bytes.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Fills the file up to `len` bytes with zeros, durably, that later appends replace. A sync
+    /// within that room need not change the file's size, which costs a journaling file system a
+    /// second write and makes it wait for whatever else is in its journal.
+    ///
+    /// After a crash any part of what was appended to the room and not synced may be there.
+    fn reserve(&mut self, len: u64) -> io::Result<()>;
     /// Makes what was appended durable. After a failure nothing may be assumed about any byte
     /// written since the last success (fsyncgate): stop writing.
     fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the file.
+    /// Cuts the file, and with it any room.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 }
 

@@ -122,14 +122,19 @@ impl Graph {
     fn freeze(&self, folding: &mut Folding) -> Result<Option<Arc<GraphState>>, Error> {
         if folding.frozen.is_none() {
             let shared = &self.shared;
+            let nothing_new = |head: &GraphState| head.lsn == folding.manifest.lsn && head.live.is_empty();
+            if nothing_new(&lock(&shared.writer).head) {
+                return Ok(None);
+            }
+            // Before writers have to wait.
+            let prepared = shared.log.prepare_roll()?;
             let mut writer = lock(&shared.writer);
-            if writer.mode == Mode::Closed
-                || writer.head.lsn == folding.manifest.lsn && writer.head.live.is_empty()
-            {
+            if writer.mode == Mode::Closed {
+                shared.log.timeline.discard(prepared);
                 return Ok(None);
             }
             shared.log.wait_durable(writer.head.lsn, &shared.published)?;
-            shared.log.roll(writer.head.lsn + 1)?;
+            shared.log.roll(writer.head.lsn + 1, prepared)?;
             shared.replace_form(&mut writer, |state| {
                 state.frozen = Some(Arc::new(std::mem::take(&mut state.live)));
             })?;

@@ -164,7 +164,8 @@ impl Graph {
         writer.mode = Mode::Closed;
         self.shared.closed.store(true, Ordering::Release);
         let drained = self.shared.log.wait_durable(writer.head.lsn, &self.shared.published);
-        let rolled = drained.and_then(|()| self.shared.log.roll(writer.head.lsn + 1));
+        let prepared = drained.and_then(|()| self.shared.log.timeline.prepare(0));
+        let rolled = prepared.and_then(|prepared| self.shared.log.roll(writer.head.lsn + 1, prepared));
         let start = self.shared.log.segment_start();
         let sealed = rolled.and_then(|()| self.shared.log.timeline.seal_finished(Some(start)));
         self.shared.pool.forget(&self.shared.id);

@@ -6,8 +6,9 @@
 //! flight; never part of one.
 //!
 //! # Order
-//! Records are appended to the active segment and synced; only then is their state published and
-//! their writers answered. A fold starts the next segment; the former one is sealed (compressed,
+//! Records are appended to the active segment, many in one write, and synced; only then is their
+//! state published and their writers answered, and only then the next write begins. They replace
+//! zeros that were reserved, durably, before. A fold starts the next segment; the former one is sealed (compressed,
 //! immutable) once its records are in a delta, and then removed.
 //!
 //! # Integrity
@@ -15,9 +16,9 @@
 //! BLAKE3 hash of the segment before it: what is missing, swapped or changed does not check.
 //!
 //! # After a crash
-//! The last segment may end in part of a record, which is cut off. Anything else that does not
-//! check is damage and is reported, never skipped. A bad record followed by a good one is damage
-//! too: a torn write can only be the last thing in a file.
+//! Of the last write of the last segment any part may be there: what does not check is cut off.
+//! Each record says how far into its write it stands, so anything before the last write that does
+//! not check is known for damage and is reported, never skipped.
 //!
 //! # Not handled
 //! Whoever changes the very last batch of a log that was not closed, to bytes that no longer

@@ -31,6 +31,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// A fold is due when the log since the last one is this long: it bounds recovery time.
     pub fold_log_bytes: u64,
+    /// How much room the log reserves at once, so that a sync does not have to change its size.
+    pub log_room_bytes: u64,
     /// A fold is due when the commits since the last one hold this much memory.
     pub fold_overlay_bytes: usize,
     /// A fold is due when there are commits and the last one is this long ago.
@@ -54,6 +56,7 @@ impl Default for Settings {
         Self {
             cache_bytes: 1 << 30,
             fold_log_bytes: 16 << 20,
+            log_room_bytes: 1 << 20,
             fold_overlay_bytes: 64 << 20,
             fold_after_us: 600_000_000,
             compact_min_bytes: 64 << 10,
@@ -157,7 +160,7 @@ impl PoolShared {
     }
 
     pub(crate) fn timeline(&self, name: &str) -> Timeline {
-        Timeline::new(self.env.clone(), &self.prefix, name)
+        Timeline::new(self.env.clone(), &self.prefix, name, self.settings.log_room_bytes)
     }
 
     /// The state a manifest stands for, with all records that follow it up to `last_lsn`.
@@ -193,7 +196,7 @@ impl Pool {
         }
         let timeline = self.shared.env.fresh_name();
         let kept = read(&self.shared.sweeping);
-        self.shared.timeline(&timeline).start(1, [0; 32])?;
+        self.shared.timeline(&timeline).start_fresh(1, [0; 32])?;
         manifests.write(&Manifest {
             format: FORMAT,
             graph: graph.into(),
@@ -243,7 +246,7 @@ impl Pool {
         let timeline = shared.timeline(&manifest.log.timeline);
         let (active, framer) = match &tail {
             Some(tail) => timeline.go_on(tail)?,
-            None => timeline.start(state.lsn + 1, [0; 32])?,
+            None => timeline.start_fresh(state.lsn + 1, [0; 32])?,
         };
         let folded = Folded {
             manifest: manifest.number,
@@ -362,7 +365,7 @@ impl Pool {
             replay.push(LogRange { timeline, after_lsn, last_lsn: pin.lsn });
         }
         let log = LogStart { timeline: shared.env.fresh_name(), first_lsn: pin.lsn + 1 };
-        shared.timeline(&log.timeline).start(log.first_lsn, [0; 32])?;
+        shared.timeline(&log.timeline).start_fresh(log.first_lsn, [0; 32])?;
         let manifests = shared.manifests(graph);
         let newest = manifests.numbers()?.last().copied();
         let number = newest.map_or(1, |newest| newest + 1);

@@ -34,10 +34,16 @@ struct Files {
     operations: u64,
 }
 
+/// Of overwritten bytes a crash keeps or loses stretches of this size: smaller than any real
+/// sector, so that also records of a few bytes are torn.
+const SECTOR: usize = 64;
+
 #[derive(Debug, Default)]
 struct Bytes {
     live: Vec<u8>,
     durable: Vec<u8>,
+    /// Stretches written since the last sync.
+    dirty: Vec<Range<usize>>,
     /// Stretches that a failed sync marked clean without writing them: no later sync writes them
     /// either, unless they are cut off first.
     lost: Vec<Range<usize>>,
@@ -122,7 +128,7 @@ impl SimDisk {
 
     /// Loses power: what was not synced is gone, except that of each file some unsynced bytes, and
     /// of each directory some unsynced names, may have made it, as `kept` decides (0 none, 255
-    /// all, else each name by itself). Ends all faults.
+    /// all, else each name and each sector by itself). Ends all faults.
     pub fn crash(&self, kept: u8) {
         let mut files = lock(&self.0);
         files.faults = Faults::default();
@@ -158,6 +164,7 @@ impl SimDisk {
             change(&mut files.files[nr].live);
             let file = &mut files.files[nr];
             file.durable = file.live.clone();
+            file.dirty.clear();
             file.lost.clear();
         }
     }
@@ -178,33 +185,57 @@ impl Bytes {
     /// What is on the disk if everything that can be synced is.
     fn synced(&self) -> Vec<u8> {
         let mut bytes = self.live.clone();
-        self.lost.iter().for_each(|range| bytes[range.clone()].fill(0));
+        for at in self.lost.iter().cloned().flatten() {
+            bytes[at] = self.durable.get(at).copied().unwrap_or(0);
+        }
         bytes
     }
 
+    /// Bytes behind the durable ones survive up to a point, overwritten ones sector by sector.
     fn lose_power(&mut self, kept: u8) {
         let all = self.synced();
-        let extra = all.len().saturating_sub(self.durable.len()) * usize::from(kept) / 255;
-        if all.starts_with(&self.durable) {
-            self.durable = all[..self.durable.len() + extra].to_vec();
+        if all.len() >= self.durable.len() {
+            let sectors = self.durable.chunks_mut(SECTOR).zip(all.chunks(SECTOR)).enumerate();
+            for (nr, (durable, written)) in sectors {
+                let survives = fate(&format!("{nr} of {}", all.len()), kept) < u32::from(kept);
+                if survives {
+                    durable.copy_from_slice(&written[..durable.len()]);
+                }
+            }
+            let old = self.durable.len();
+            let extra = (all.len() - old) * usize::from(kept) / 255;
+            self.durable.extend_from_slice(&all[old..old + extra]);
         }
         self.live = self.durable.clone();
+        self.dirty.clear();
         self.lost.clear();
     }
 
     /// As Linux does: the dirty pages are dropped, or stay readable, but are marked clean.
     fn lose_unsynced(&mut self, readable: bool) {
+        let dirty = std::mem::take(&mut self.dirty);
         if readable {
-            self.lost.push(self.durable.len()..self.live.len());
+            self.lost.extend(dirty);
         } else {
             self.live = self.durable.clone();
         }
     }
 
+    fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        let end = at + bytes.len();
+        if self.live.len() < end {
+            self.live.resize(end, 0);
+        }
+        self.live[at..end].copy_from_slice(bytes);
+        self.dirty.push(at..end);
+    }
+
     fn truncate(&mut self, len: usize) {
         self.live.truncate(len);
-        self.lost.iter_mut().for_each(|range| range.end = range.end.min(len));
-        self.lost.retain(|range| !range.is_empty());
+        for ranges in [&mut self.lost, &mut self.dirty] {
+            ranges.iter_mut().for_each(|range| range.end = range.end.min(len));
+            ranges.retain(|range| !range.is_empty());
+        }
     }
 }
 
@@ -271,12 +302,13 @@ impl Disk for SimDisk {
         let nr = files.files.len();
         files.files.push(Bytes::default());
         files.names.insert(path.into(), nr);
-        Ok(Box::new(SimFile { disk: self.clone(), nr }))
+        Ok(Box::new(SimFile { disk: self.clone(), nr, end: 0 }))
     }
 
     fn append(&self, path: &str) -> io::Result<Box<dyn File>> {
-        let nr = lock(&self.0).find(path)?;
-        Ok(Box::new(SimFile { disk: self.clone(), nr }))
+        let files = lock(&self.0);
+        let nr = files.find(path)?;
+        Ok(Box::new(SimFile { disk: self.clone(), nr, end: files.files[nr].live.len() }))
     }
 
     fn publish(&self, from: &str, to: &str) -> io::Result<()> {
@@ -319,16 +351,34 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     nr: usize,
+    end: usize,
+}
+
+impl SimFile {
+    /// Writes as much as the disk has room for.
+    fn write_at(&self, at: usize, bytes: &[u8]) -> io::Result<()> {
+        let mut files = lock(&self.disk.0);
+        files.operate()?;
+        let room = files.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(files.used()));
+        let file = &mut files.files[self.nr];
+        let fits = bytes.len().min(room.saturating_add(file.live.len().saturating_sub(at)));
+        file.write_at(at, &bytes[..fits]);
+        if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
 }
 
 impl File for SimFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut files = lock(&self.disk.0);
-        files.operate()?;
-        let room = files.faults.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(files.used()));
-        let fits = bytes.len().min(room);
-        files.files[self.nr].live.extend_from_slice(&bytes[..fits]);
-        if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        self.write_at(self.end, bytes)?;
+        self.end += bytes.len();
+        Ok(())
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let present = lock(&self.disk.0).files[self.nr].live.len();
+        let room = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(present);
+        self.write_at(present, &vec![0; room])?;
+        self.sync()
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -338,7 +388,10 @@ impl File for SimFile {
         let readable = files.faults.lost_is_readable;
         let file = &mut files.files[self.nr];
         match &synced {
-            Ok(()) => file.durable = file.synced(),
+            Ok(()) => {
+                file.durable = file.synced();
+                file.dirty.clear();
+            }
             Err(_) => file.lose_unsynced(readable),
         }
         synced
@@ -347,7 +400,9 @@ impl File for SimFile {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         let mut files = lock(&self.disk.0);
         files.operate()?;
-        files.files[self.nr].truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        files.files[self.nr].truncate(len);
+        self.end = self.end.min(len);
         Ok(())
     }
 }

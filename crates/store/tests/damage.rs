@@ -158,9 +158,14 @@ impl Image {
 /// Where the header and each record of a segment end.
 fn record_ends(bytes: &[u8]) -> Vec<usize> {
     // Magic, version, length and name of the timeline, one byte of number, hash, checksum.
-    let mut ends = vec![4 + 1 + 1 + 32 + 1 + 32 + 4];
-    while let Some(len) = bytes.get(ends[ends.len() - 1]..).and_then(|rest| rest.first_chunk()) {
-        ends.push(ends[ends.len() - 1] + 8 + u32::from_le_bytes(*len) as usize);
+    let mut end = 4 + 1 + 1 + 32 + 1 + 32 + 4;
+    let mut ends = vec![end];
+    // Room is zeros.
+    while let Some(len @ 1..) =
+        bytes.get(end..).and_then(|rest| rest.first_chunk()).map(|len| u32::from_le_bytes(*len))
+    {
+        end += 12 + len as usize;
+        ends.push(end);
     }
     ends
 }
@@ -308,7 +313,7 @@ fn files_that_are_too_long() {
 fn a_graph_whose_log_is_damaged_can_be_restored() {
     let image = image(false);
     let logs = image.kinds().remove("active segment").unwrap();
-    let newest = logs.into_iter().max_by_key(|path| image.files[*path].len()).unwrap();
+    let newest = logs.into_iter().max_by_key(|path| record_ends(&image.files[*path]).len()).unwrap();
     let disk = SimDisk::default();
     for (path, bytes) in &image.files {
         disk.create(path).unwrap().write_all(bytes).unwrap();

@@ -22,7 +22,13 @@ use store::{
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn settings() -> Settings {
-    Settings { compact_min_bytes: 0, compact_min_ids: 0, history_us: i64::MAX, ..Settings::default() }
+    Settings {
+        log_room_bytes: 256,
+        compact_min_bytes: 0,
+        compact_min_ids: 0,
+        history_us: i64::MAX,
+        ..Settings::default()
+    }
 }
 
 fn pool(disk: &SimDisk, seed: u64) -> Pool {

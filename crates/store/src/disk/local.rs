@@ -1,5 +1,6 @@
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::{Disk, File, parent};
@@ -42,11 +43,14 @@ impl Disk for LocalDisk {
     }
 
     fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut file = OpenOptions::new().read(true).open(self.path(path))?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        file.take(len as u64).read_to_end(&mut bytes)?;
-        if bytes.len() == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        let file = OpenOptions::new().read(true).open(self.path(path))?;
+        // Checked first: a length from a damaged file must not be believed.
+        if offset.checked_add(len as u64).is_none_or(|end| end > file.metadata().map_or(0, |m| m.len())) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; len];
+        file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -60,13 +64,14 @@ impl Disk for LocalDisk {
 
     fn create(&self, path: &str) -> io::Result<Box<dyn File>> {
         self.make_dir(parent(path))?;
-        let file = OpenOptions::new().append(true).create_new(true).open(self.path(path))?;
-        Ok(Box::new(LocalFile(file)))
+        let file = OpenOptions::new().write(true).create_new(true).open(self.path(path))?;
+        Ok(Box::new(LocalFile { file, end: 0, len: 0 }))
     }
 
     fn append(&self, path: &str) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new().append(true).open(self.path(path))?;
-        Ok(Box::new(LocalFile(file)))
+        let file = OpenOptions::new().write(true).open(self.path(path))?;
+        let len = file.metadata()?.len();
+        Ok(Box::new(LocalFile { file, end: len, len }))
     }
 
     /// A hard link fails if the name is taken, where a rename would overwrite.
@@ -89,18 +94,44 @@ impl Disk for LocalDisk {
     }
 }
 
-struct LocalFile(fs::File);
+struct LocalFile {
+    file: fs::File,
+    /// Where the next append goes.
+    end: u64,
+    /// The file's size: more than `end` where there is room.
+    len: u64,
+}
+
+/// Zeros are written in pieces of this size.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 impl File for LocalFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_all_at(bytes, self.end)?;
+        self.end += bytes.len() as u64;
+        self.len = self.len.max(self.end);
+        Ok(())
+    }
+
+    /// Zeros that are written, not only allocated: an extent that was never written costs its
+    /// first sync a change of metadata too.
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        while self.len < len {
+            let piece = (len - self.len).min(ZEROS.len() as u64);
+            self.file.write_all_at(&ZEROS[..piece as usize], self.len)?;
+            self.len += piece;
+        }
+        self.sync()
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)?;
+        self.len = len;
+        self.end = self.end.min(len);
+        Ok(())
     }
 }

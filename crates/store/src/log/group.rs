@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use crate::error::Error;
 use crate::log::segment::Framer;
-use crate::log::timeline::{ActiveSegment, Timeline};
+use crate::log::timeline::{ActiveSegment, Prepared, Timeline};
 use crate::state::GraphState;
 use crate::sync::{lock, wait};
 
@@ -100,16 +100,22 @@ impl Log {
         }
     }
 
+    /// Gets the next segment ready, as long as the present one is by now.
+    pub(crate) fn prepare_roll(&self) -> Result<Prepared, Error> {
+        self.timeline.prepare(self.segment_bytes())
+    }
+
     /// Starts the next segment at `first_lsn`. The caller holds the writer and has waited until
     /// everything queued is durable.
-    pub(crate) fn roll(&self, first_lsn: u64) -> Result<(), Error> {
+    pub(crate) fn roll(&self, first_lsn: u64, prepared: Prepared) -> Result<(), Error> {
         let mut queue = lock(&self.queue);
         check(&queue)?;
         let mut active = lock(&self.active);
         if active.first_lsn == first_lsn {
+            self.timeline.discard(prepared);
             return Ok(());
         }
-        let (next, framer) = self.timeline.start(first_lsn, active.hash())?;
+        let (next, framer) = self.timeline.start(prepared, first_lsn, active.hash())?;
         queue.framer = framer;
         queue.segment_bytes = next.len;
         *active = next;

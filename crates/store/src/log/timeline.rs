@@ -9,6 +9,9 @@ use crate::error::{At, Doing, Error};
 use crate::log::record::Record;
 use crate::log::segment::{self, Framer, Header, Segment};
 
+/// What a segment gets at least; the longer it is, the more it gets at once.
+const MIN_ROOM: u64 = 64 << 10;
+
 /// One timeline's directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
@@ -16,6 +19,7 @@ pub(crate) struct Timeline {
     name: String,
     dir: String,
     tmp: String,
+    most_room: u64,
 }
 
 /// A segment by its file name.
@@ -39,11 +43,23 @@ pub(crate) struct ActiveSegment {
     file: Box<dyn File>,
     hasher: blake3::Hasher,
     pub(crate) len: u64,
+    /// How long the file is with the room behind the last record.
+    reserved: u64,
+    /// How much room may be reserved at once.
+    most_room: u64,
+}
+
+/// A file with room that is going to be a segment.
+pub(crate) struct Prepared {
+    path: String,
+    file: Box<dyn File>,
+    reserved: u64,
 }
 
 impl Timeline {
-    pub(crate) fn new(env: Env, pool: &str, name: &str) -> Self {
-        Self { env, name: name.into(), dir: format!("{pool}/log/{name}"), tmp: format!("{pool}/tmp") }
+    pub(crate) fn new(env: Env, pool: &str, name: &str, most_room: u64) -> Self {
+        let (dir, tmp) = (format!("{pool}/log/{name}"), format!("{pool}/tmp"));
+        Self { env, name: name.into(), dir, tmp, most_room }
     }
 
     pub(crate) fn path(&self, segment: &SegmentFile) -> String {
@@ -111,7 +127,8 @@ impl Timeline {
             self.check_place(&segment, &bytes, file, tail.as_ref())?;
             // Damage behind the last record that is wanted does not matter.
             let enough = last_lsn.is_some_and(|last| last < segment.next_lsn());
-            if segment.valid < bytes.len() && !enough {
+            let room_is_sealed = file.sealed.is_some() && segment.valid < bytes.len();
+            if (segment.torn || room_is_sealed) && !enough {
                 segment.check_tail(&bytes, &path)?;
                 if nr + 1 < all.len() || file.sealed.is_some() {
                     return Err(Error::corrupt(path, format!("damaged at byte {}", segment.valid)));
@@ -127,8 +144,7 @@ impl Timeline {
                 next = lsn + 1;
             }
             let hash = *blake3::hash(&bytes[..segment.valid]).as_bytes();
-            let torn = segment.valid < bytes.len();
-            tail = Some(Tail { file: file.clone(), segment, hash, torn });
+            tail = Some(Tail { file: file.clone(), segment, hash });
         }
         match last_lsn {
             None => self.check_end(next - 1)?,
@@ -165,22 +181,75 @@ impl Timeline {
         Ok(())
     }
 
+    /// Gets a file ready to be the next segment, which is most of the work of starting it.
+    /// `room` is how much it will need at once, if that is known.
+    pub(crate) fn prepare(&self, room: u64) -> Result<Prepared, Error> {
+        let path = format!("{}/{}", self.tmp, self.env.fresh_name());
+        let reserved = room.min(self.most_room);
+        let mut file = self.env.disk.create(&path).doing("created", &path)?;
+        let made = if reserved == 0 { Ok(()) } else { file.reserve(reserved) };
+        match made {
+            Ok(()) => Ok(Prepared { path, file, reserved }),
+            Err(error) => {
+                self.remove_quietly(&path);
+                Err(error).doing("written", &path)
+            }
+        }
+    }
+
     /// Starts a segment: its file appears with its header or not at all.
-    pub(crate) fn start(&self, first_lsn: u64, previous: [u8; 32]) -> Result<(ActiveSegment, Framer), Error> {
+    pub(crate) fn start(
+        &self,
+        prepared: Prepared,
+        first_lsn: u64,
+        previous: [u8; 32],
+    ) -> Result<(ActiveSegment, Framer), Error> {
+        let Prepared { path: tmp, mut file, reserved } = prepared;
         let header = Header { timeline: self.name.clone(), first_lsn, previous }.encode();
         let path = self.path(&SegmentFile { first_lsn, sealed: None });
-        self.write_new(&path, &header)?;
-        let file = self.env.disk.append(&path).doing("opened", &path)?;
+        let disk = &self.env.disk;
+        let written = file.write_all(&header).and_then(|()| file.sync());
+        let published = written.and_then(|()| disk.publish(&tmp, &path));
+        if published.is_err() {
+            self.remove_quietly(&tmp);
+        }
+        published.doing("written", &path)?;
+        if let Err(error) = disk.sync_dir(&self.dir) {
+            // If it comes back after a crash, it is whole and without records.
+            self.remove_quietly(&path);
+            return Err(error).doing("synced", &self.dir);
+        }
         let framer = Framer::after_header(&header);
         let mut hasher = blake3::Hasher::new();
         hasher.update(&header);
-        Ok((ActiveSegment { first_lsn, file, hasher, len: header.len() as u64 }, framer))
+        let (len, most_room) = (header.len() as u64, self.most_room);
+        let reserved = reserved.max(len);
+        Ok((ActiveSegment { first_lsn, file, hasher, len, reserved, most_room }, framer))
+    }
+
+    /// The same without anything prepared; room comes with the first record.
+    pub(crate) fn start_fresh(
+        &self,
+        first_lsn: u64,
+        previous: [u8; 32],
+    ) -> Result<(ActiveSegment, Framer), Error> {
+        self.start(self.prepare(0)?, first_lsn, previous)
+    }
+
+    /// Gives up a file that was prepared and is not needed.
+    pub(crate) fn discard(&self, prepared: Prepared) {
+        self.remove_quietly(&prepared.path);
+    }
+
+    /// Best effort: what stays in `tmp/` is removed when the pool is opened next.
+    fn remove_quietly(&self, path: &str) {
+        let _ = self.env.disk.remove(path);
     }
 
     /// Goes on after recovery. What was read back may be in memory only, if the last sync before
     /// failed, so it is not appended to: it is written anew, sealed, and the next segment starts.
     pub(crate) fn go_on(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
-        if tail.torn {
+        if tail.segment.torn {
             let path = self.path(&tail.file);
             let mut file = self.env.disk.append(&path).doing("opened", &path)?;
             file.truncate(tail.segment.valid as u64).and_then(|()| file.sync()).doing("cut", &path)?;
@@ -191,7 +260,7 @@ impl Timeline {
             }
             self.seal(&tail.file, &self.path(&tail.file))?;
         }
-        let next = self.start(tail.next_lsn(), tail.hash)?;
+        let next = self.start_fresh(tail.next_lsn(), tail.hash)?;
         self.seal_finished(Some(tail.next_lsn()))?;
         Ok(next)
     }
@@ -199,11 +268,15 @@ impl Timeline {
     /// Goes on with a segment that has no records yet.
     fn resume(&self, tail: &Tail) -> Result<(ActiveSegment, Framer), Error> {
         let path = self.path(&tail.file);
-        let file = self.env.disk.append(&path).doing("opened", &path)?;
+        let mut file = self.env.disk.append(&path).doing("opened", &path)?;
         let header = self.env.disk.read_at(&path, 0, tail.segment.valid).doing("read", &path)?;
+        let (first_lsn, len) = (tail.file.first_lsn, header.len() as u64);
+        // Its room may hold what a failed sync left readable, and goes.
+        file.truncate(len).and_then(|()| file.sync()).doing("cut", &path)?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&header);
-        let active = ActiveSegment { first_lsn: tail.file.first_lsn, file, hasher, len: header.len() as u64 };
+        let most_room = self.most_room;
+        let active = ActiveSegment { first_lsn, file, hasher, len, reserved: len, most_room };
         Ok((active, tail.segment.framer.clone()))
     }
 
@@ -237,12 +310,12 @@ impl Timeline {
     fn seal(&self, file: &SegmentFile, path: &str) -> Result<(), Error> {
         let raw = self.env.disk.read(path).doing("read", path)?;
         let segment = Segment::parse(&raw, path)?;
-        if segment.valid < raw.len() {
+        if segment.torn {
             return Err(Error::corrupt(path, format!("damaged at byte {}", segment.valid)));
         }
         // A segment without records says nothing and is simply dropped.
         let Some(last) = last_record(&segment, &raw, path)? else { return Ok(()) };
-        let bytes = segment::seal(&raw).doing("compressed", path)?;
+        let bytes = segment::seal(&raw[..segment.valid]).doing("compressed", path)?;
         let sealed = SegmentFile { first_lsn: file.first_lsn, sealed: Some(last) };
         self.write_new(&self.path(&sealed), &bytes)
     }
@@ -285,7 +358,6 @@ pub(crate) struct Tail {
     pub(crate) file: SegmentFile,
     segment: Segment,
     pub(crate) hash: [u8; 32],
-    torn: bool,
 }
 
 impl Tail {
@@ -297,6 +369,11 @@ impl Tail {
 impl ActiveSegment {
     /// Appends and syncs. After an error nothing more may be written.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.len + bytes.len() as u64;
+        if end > self.reserved {
+            self.reserved = end + self.len.clamp(MIN_ROOM.min(self.most_room), self.most_room);
+            self.file.reserve(self.reserved)?;
+        }
         self.file.write_all(bytes)?;
         self.file.sync()?;
         self.hasher.update(bytes);

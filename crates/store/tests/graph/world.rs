@@ -72,6 +72,7 @@ pub(crate) struct World {
 pub(crate) fn settings() -> Settings {
     Settings {
         cache_bytes: 4096,
+        log_room_bytes: 512,
         compact_min_bytes: 0,
         max_deltas: 3,
         compact_min_ids: 4,
