@@ -358,7 +358,7 @@ impl BulkLoad {
         let Some(payload) = transaction.finish(shared.pool.env.clock.now_us()) else { return Ok(()) };
         lock(&shared.folded).behind = true;
         let (lsn, state) = (state.lsn, Arc::new(state));
-        shared.log.append(&[payload], lsn, || Arc::clone(&state))?;
+        shared.log.append(payload, &state)?;
         writer.head = Arc::clone(&state);
         shared.log.wait_durable(lsn, &shared.published)?;
         writer.mode = Mode::Open;

@@ -1,15 +1,18 @@
 //! Running transactions: writers hand their changes to whichever of them has the writer.
 //!
 //! The first writer to come takes the lock and runs, besides its own change, everything that was
-//! handed in until it got it; then it waits for the log and answers them all. Meanwhile the next
-//! one runs what came since. So thirty-two writers cost one hand-over each instead of fighting
-//! for a lock, and their records share a sync, while a single writer runs on its own thread.
+//! handed in until it got it. Their records go to the log's queue with their answers, and all
+//! wait; whoever of them is told to syncs for all that have queued by then, and answers them
+//! (`log/group.rs`). So thirty-two writers cost one wake-up each instead of fighting for locks,
+//! and their records share a sync, while a single writer does everything on its own thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::error::{At, Error};
 use crate::graph::{Graph, GraphShared, Mode, Writer};
+use crate::log::group::{Answer, Next, Queued, Turn};
 use crate::log::record::Record;
 use crate::state::GraphState;
 use crate::sync::{lock, wait};
@@ -19,15 +22,11 @@ use crate::transaction::Transaction;
 #[derive(Default)]
 pub(crate) struct Waiting(Mutex<Vec<Job>>);
 
-/// Runs one change and says how to answer it: when everything before it is durable, or with the
-/// reason why it never will be.
+/// Runs one change and says how to answer it.
 type Job = Box<dyn FnOnce(&GraphShared, &mut Batch) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
 
-/// Transactions that run one after the other on one working state, which nobody else sees: what
-/// the first has copied of the head's overlay, the others change in place.
+/// Transactions that run one after the other on one working state, which nobody else sees.
 struct Batch {
-    head: Arc<GraphState>,
     mode: Mode,
     state: GraphState,
     payloads: Vec<Vec<u8>>,
@@ -35,16 +34,17 @@ struct Batch {
 
 /// Where a writer waits for its answer.
 struct Slot<R> {
-    answer: Mutex<State<R>>,
+    told: Mutex<Told<R>>,
     ready: Condvar,
 }
 
-enum State<R> {
-    Waiting,
-    Answered(R),
-    /// The change panicked on the thread that ran it.
-    Panicked,
-    Taken,
+enum Told<R> {
+    Nothing,
+    /// It is this writer's turn to sync.
+    Turn,
+    Answer(R),
+    /// The change panicked, maybe on another writer's thread; with what.
+    Panic(Box<dyn Any + Send>),
 }
 
 impl Graph {
@@ -60,57 +60,59 @@ impl Graph {
         E: From<Error> + Send + 'static,
     {
         self.make_room()?;
-        let slot = Arc::new(Slot { answer: Mutex::new(State::Waiting), ready: Condvar::new() });
+        let shared = &self.shared;
+        let slot = Arc::new(Slot { told: Mutex::new(Told::Nothing), ready: Condvar::new() });
         let first = {
-            let mut waiting = lock(&self.shared.waiting.0);
+            let mut waiting = lock(&shared.waiting.0);
             waiting.push(job(change, Responder(Arc::clone(&slot))));
             waiting.len() == 1
         };
-        if first {
-            self.shared.run_waiting();
+        if first && shared.run_waiting(&slot) == Next::Sync {
+            shared.log.sync(&shared.published);
         }
-        slot.take()
+        loop {
+            match slot.wait() {
+                Told::Answer(result) => return result,
+                Told::Panic(payload) => resume_unwind(payload),
+                Told::Turn | Told::Nothing => shared.log.sync(&shared.published),
+            }
+        }
     }
 }
 
 impl GraphShared {
-    /// Runs everything that waits, and answers it. Called by the writer that found nobody
-    /// waiting before it; whoever comes after the list is taken is first again.
-    fn run_waiting(&self) {
+    /// Runs everything that waits, and queues its records and answers. Called by the writer that
+    /// found nobody waiting before it; whoever comes after the list is taken is first again.
+    fn run_waiting(&self, turn: &Arc<impl Turn + 'static>) -> Next {
         let mut writer = lock(&self.writer);
         let jobs = std::mem::take(&mut *lock(&self.waiting.0));
         let mut batch = Batch::on(&writer);
-        let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let done = batch.payloads.len();
-            match catch_unwind(AssertUnwindSafe(|| job(self, &mut batch))) {
-                Ok(answer) => answers.push(answer),
-                Err(_) => batch.roll_back(done),
+        let answers = jobs.into_iter().map(|job| job(self, &mut batch)).collect();
+        let Batch { state, payloads, .. } = batch;
+        let state = Arc::new(state);
+        let queued = Queued { state: &state, payloads: &payloads, answers };
+        match self.log.queue(queued, Arc::clone(turn) as Arc<dyn Turn>) {
+            Ok(next) => {
+                writer.head = state;
+                next
             }
-        }
-        let lsn = batch.state.lsn;
-        let (payloads, state) = (batch.payloads, batch.state);
-        let queued = self.log.append(&payloads, lsn, || {
-            let state = Arc::new(state);
-            writer.head = Arc::clone(&state);
-            state
-        });
-        drop(writer);
-        let durable = queued.and_then(|()| self.log.wait_durable(lsn, &self.published));
-        let durable = durable.map_err(|error| match error {
-            Error::LogFailed { reason } => reason,
-            error => error.to_string(),
-        });
-        for answer in answers {
-            answer(durable.clone());
+            Err((reason, answers)) => {
+                for payload in payloads.iter().rev() {
+                    // They were just made, so they decode.
+                    let record = Record::decode(payload).at("a record of this batch");
+                    record.map(|record| record.forget(&state.live)).unwrap_or_default();
+                }
+                drop(writer);
+                answers.into_iter().for_each(|answer| answer(Err(reason.clone())));
+                Next::Wait
+            }
         }
     }
 }
 
 impl Batch {
     fn on(writer: &Writer) -> Self {
-        let head = Arc::clone(&writer.head);
-        Self { state: GraphState::clone(&head), head, mode: writer.mode, payloads: Vec::new() }
+        Self { state: GraphState::clone(&writer.head), mode: writer.mode, payloads: Vec::new() }
     }
 
     /// Runs a change; if it fails, nothing happened.
@@ -120,32 +122,10 @@ impl Batch {
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         shared.check_mode(self.mode, Mode::Open)?;
-        let done = self.payloads.len();
         let mut transaction = Transaction::new(&mut self.state);
-        match change(&mut transaction) {
-            Ok(result) => {
-                self.payloads.extend(transaction.finish(shared.pool.env.clock.now_us()));
-                Ok(result)
-            }
-            Err(error) => {
-                if transaction.has_changed() {
-                    self.roll_back(done);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Makes the working state anew from the first `done` transactions. Failures are rare, so
-    /// they may cost more than keeping a copy before every transaction would.
-    fn roll_back(&mut self, done: usize) {
-        self.payloads.truncate(done);
-        self.state = GraphState::clone(&self.head);
-        for payload in &self.payloads {
-            let record = Record::decode(payload).at("a record of this batch");
-            let replayed = record.and_then(|record| record.replay(&mut self.state, "a record of this batch"));
-            debug_assert!(replayed.is_ok(), "records that were just made replay");
-        }
+        let result = change(&mut transaction)?;
+        self.payloads.extend(transaction.finish(shared.pool.env.clock.now_us()));
+        Ok(result)
     }
 }
 
@@ -158,49 +138,50 @@ where
     E: From<Error> + Send + 'static,
 {
     Box::new(move |shared, batch| {
-        let result = batch.run(shared, change);
+        // A change that panics takes back what it did, and must not take the others with it.
+        let result = catch_unwind(AssertUnwindSafe(|| batch.run(shared, change)));
         Box::new(move |durable: Result<(), String>| {
             let failed = |reason| E::from(Error::LogFailed { reason });
-            responder.answer(durable.map_err(failed).and(result));
+            responder.0.tell(match result {
+                Ok(result) => Told::Answer(durable.map_err(failed).and(result)),
+                Err(payload) => Told::Panic(payload),
+            });
         })
     })
 }
 
-/// The answering side of a slot. Dropped without an answer, it tells the writer that its change
-/// panicked, so that nobody waits for ever.
+/// The answering side of a slot. Dropped without an answer, which only a bug can do, it makes the
+/// writer panic rather than wait for ever.
 struct Responder<R>(Arc<Slot<R>>);
-
-impl<R> Responder<R> {
-    fn answer(self, result: R) {
-        self.0.put(State::Answered(result));
-    }
-}
 
 impl<R> Drop for Responder<R> {
     fn drop(&mut self) {
-        self.0.put(State::Panicked);
+        self.0.tell(Told::Panic(Box::new("a transaction got no answer")));
     }
 }
 
 impl<R> Slot<R> {
-    /// The first answer counts.
-    fn put(&self, state: State<R>) {
-        let mut answer = lock(&self.answer);
-        if matches!(*answer, State::Waiting) {
-            *answer = state;
+    /// The first answer counts; a turn comes before it or not at all.
+    fn tell(&self, news: Told<R>) {
+        let mut told = lock(&self.told);
+        if matches!(*told, Told::Nothing) {
+            *told = news;
             self.ready.notify_one();
         }
     }
 
-    fn take(&self) -> R {
-        let mut answer = lock(&self.answer);
-        loop {
-            match std::mem::replace(&mut *answer, State::Taken) {
-                State::Answered(result) => return result,
-                State::Panicked => std::panic::resume_unwind(Box::new("the transaction panicked")),
-                state => *answer = state,
-            }
-            answer = wait(&self.ready, answer);
+    /// Waits for news and takes it.
+    fn wait(&self) -> Told<R> {
+        let mut told = lock(&self.told);
+        while matches!(*told, Told::Nothing) {
+            told = wait(&self.ready, told);
         }
+        std::mem::replace(&mut told, Told::Nothing)
+    }
+}
+
+impl<R: Send> Turn for Slot<R> {
+    fn your_turn(&self) {
+        self.tell(Told::Turn);
     }
 }

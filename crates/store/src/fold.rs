@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 use model::Writer;
 
-use crate::delta::{Delta, DeltaWriter, IdChange};
+use crate::delta::{self, Delta, DeltaWriter};
 use crate::error::Error;
 use crate::generation::Generation;
 use crate::graph::{Folded, Graph, Mode};
 use crate::log::LogStart;
 use crate::manifest::Manifest;
-use crate::overlay::{EdgePatches, IdPatch, Overlay, Patch, RowPatch};
+use crate::overlay::{EdgePatch, IdChange, Overlay, Patch, RowPatch};
 use crate::part::adjacency::{Neighbour, encode_edges};
 use crate::part::ids::hash_id;
 use crate::part::rows::encode_rows;
@@ -136,7 +136,7 @@ impl Graph {
             shared.log.wait_durable(writer.head.lsn, &shared.published)?;
             shared.log.roll(writer.head.lsn + 1, prepared)?;
             shared.replace_form(&mut writer, |state| {
-                state.frozen = Some(Arc::new(std::mem::take(&mut state.live)));
+                state.frozen = Some(std::mem::take(&mut state.live));
             })?;
             folding.frozen = Some(Arc::clone(&writer.head));
         }
@@ -199,21 +199,22 @@ fn write_delta(
     deltas: &crate::object::Objects,
 ) -> Result<crate::object::ObjectRef, Error> {
     let mut out = DeltaWriter::new(first_lsn, last_lsn);
-    let patches = overlay.sorted();
+    let whole = overlay.whole();
+    let patches = whole.sorted();
     for chunk in patches.chunk_by(|(a, _), (b, _)| chunk_of(*a) == chunk_of(*b)) {
         let nr = chunk_of(chunk[0].0);
-        push_rows(&mut out, nr, chunk);
-        push_edges(&mut out, nr, PartKind::Out, chunk, |patch| &patch.out);
-        push_edges(&mut out, nr, PartKind::In, chunk, |patch| &patch.into);
+        push_rows(&mut out, nr, chunk, last_lsn);
+        push_edges(&mut out, nr, PartKind::Out, chunk, |patch| patch.out.iter(last_lsn));
+        push_edges(&mut out, nr, PartKind::In, chunk, |patch| patch.into.iter(last_lsn));
     }
-    out.push_ids(overlay.ids().flat_map(|(id, patch)| id_changes(id, patch)).collect());
+    out.push_ids(whole.ids().flat_map(|(id, changes)| id_changes(id, changes)).collect());
     out.write(deltas)
 }
 
-fn push_rows(out: &mut DeltaWriter, chunk: u32, patches: &[(model::Vid, &Patch)]) {
+fn push_rows(out: &mut DeltaWriter, chunk: u32, patches: &[(model::Vid, &Patch)], lsn: u64) {
     let rows: Vec<_> = patches
         .iter()
-        .filter_map(|(vid, patch)| match patch.row.as_ref()? {
+        .filter_map(|(vid, patch)| match patch.row(lsn)? {
             RowPatch::Put(row) => Some((slot_of(*vid), Some(&**row))),
             RowPatch::Removed => Some((slot_of(*vid), None)),
         })
@@ -225,16 +226,18 @@ fn push_rows(out: &mut DeltaWriter, chunk: u32, patches: &[(model::Vid, &Patch)]
     }
 }
 
-fn push_edges(
+fn push_edges<'a, E>(
     out: &mut DeltaWriter,
     chunk: u32,
     kind: PartKind,
-    patches: &[(model::Vid, &Patch)],
-    side: impl Fn(&Patch) -> &EdgePatches,
-) {
+    patches: &[(model::Vid, &'a Patch)],
+    side: impl Fn(&'a Patch) -> E,
+) where
+    E: Iterator<Item = (Neighbour, &'a EdgePatch)>,
+{
     let mut edges: Vec<(usize, Neighbour, _)> = Vec::new();
     for (vid, patch) in patches {
-        edges.extend(side(patch).iter().map(|(edge, props)| (slot_of(*vid), edge, props.as_deref())));
+        edges.extend(side(patch).map(|(edge, props)| (slot_of(*vid), edge, props.as_deref())));
     }
     if !edges.is_empty() {
         let mut share = Writer::new();
@@ -243,8 +246,14 @@ fn push_edges(
     }
 }
 
-fn id_changes(id: &str, patch: &IdPatch) -> Vec<IdChange> {
+/// What the pages of ids must learn: who has the id, and every vertex that lost it, even if
+/// another got it since: its number must leave the index.
+fn id_changes(id: &str, changes: &[IdChange]) -> Vec<delta::IdChange> {
     let hash = hash_id(id);
-    let removed = patch.removed.iter().map(|vid| IdChange { hash, vid: *vid, present: false });
-    removed.chain(patch.present.map(|vid| IdChange { hash, vid, present: true })).collect()
+    let removed = changes.iter().filter(|change| !change.present);
+    let holder = changes.last().filter(|change| change.present);
+    removed
+        .chain(holder)
+        .map(|change| delta::IdChange { hash, vid: change.vid, present: change.present })
+        .collect()
 }

@@ -8,7 +8,7 @@ use model::{Content, LabelId, Props, Schema, VertexRecord, Vid};
 use crate::error::Error;
 use crate::generation::Generation;
 use crate::object::ObjectRef;
-use crate::overlay::{EdgePatches, Overlay, Patch, RowPatch};
+use crate::overlay::{EdgePatch, EdgePatches, Overlay, Patch, RowPatch};
 use crate::part::adjacency::Neighbour;
 use crate::part::{CHUNK_BITS, CHUNK_SLOTS, vid_at};
 
@@ -40,13 +40,16 @@ pub struct EdgeKey {
 #[derive(Debug, Clone)]
 pub struct GraphState {
     pub(crate) lsn: u64,
+    /// The commit up to which the overlays are read: `lsn`, and one more inside the transaction
+    /// that makes it.
+    pub(crate) seen: u64,
     pub(crate) time_us: i64,
     pub(crate) schema: Arc<Schema>,
     pub(crate) content: Content,
     pub(crate) next_vid: u32,
     pub(crate) generation: Arc<Generation>,
     pub(crate) frozen: Option<Arc<Overlay>>,
-    pub(crate) live: Overlay,
+    pub(crate) live: Arc<Overlay>,
 }
 
 impl EdgeKey {
@@ -77,13 +80,14 @@ impl GraphState {
     pub(crate) fn empty(generation: Arc<Generation>, schema: Schema) -> Self {
         Self {
             lsn: 0,
+            seen: 0,
             time_us: 0,
             schema: Arc::new(schema),
             content: Content::default(),
             next_vid: 0,
             generation,
             frozen: None,
-            live: Overlay::default(),
+            live: Arc::default(),
         }
     }
 
@@ -107,21 +111,19 @@ impl GraphState {
         &self.content
     }
 
-    /// Overlays that say something about a vertex, oldest first.
-    fn patches(&self, vid: Vid) -> impl DoubleEndedIterator<Item = &Patch> {
-        let frozen = self.frozen.as_deref().and_then(|overlay| overlay.patch(vid));
-        frozen.into_iter().chain(self.live.patch(vid))
+    /// The overlays, oldest first.
+    fn overlays(&self) -> impl DoubleEndedIterator<Item = &Overlay> {
+        self.frozen.iter().chain([&self.live]).map(|overlay| &**overlay)
     }
 
-    fn row_patch(&self, vid: Vid) -> Option<&RowPatch> {
-        self.patches(vid).rev().find_map(|patch| patch.row.as_ref())
+    fn row_patch(&self, vid: Vid) -> Option<RowPatch> {
+        self.overlays().rev().find_map(|overlay| overlay.patch(vid, |patch| patch.row(self.seen).cloned())?)
     }
 
     /// The vertex with an id.
     pub fn vertex_by_id(&self, id: &str) -> Result<Option<Vid>, Error> {
-        let frozen = || self.frozen.as_deref().and_then(|overlay| overlay.id(id));
-        match self.live.id(id).or_else(frozen) {
-            Some(patch) => Ok(patch.present),
+        match self.overlays().rev().find_map(|overlay| overlay.id(id, self.seen)) {
+            Some(holder) => Ok(holder),
             None => self.generation.find(id),
         }
     }
@@ -129,7 +131,7 @@ impl GraphState {
     /// A vertex with labels and properties; `None` if there is none of that number.
     pub fn vertex(&self, vid: Vid) -> Result<Option<VertexRecord>, Error> {
         match self.row_patch(vid) {
-            Some(RowPatch::Put(row)) => Ok(Some(VertexRecord::clone(row))),
+            Some(RowPatch::Put(row)) => Ok(Some(VertexRecord::clone(&row))),
             Some(RowPatch::Removed) => Ok(None),
             None => self.generation.with_rows(vid, |rows, slot| rows.get(slot)),
         }
@@ -168,11 +170,13 @@ impl GraphState {
             positions.map(|position| adjacency.edge(position)).collect::<Vec<_>>()
         })?;
         let wanted = |edge: &Neighbour| label.is_none_or(|label| label == edge.label);
-        for patch in self.patches(vid) {
-            let changes = patch.edges(direction);
-            if !changes.is_empty() {
-                edges = merge(&edges, changes.iter().filter(|(edge, _)| wanted(edge)));
-            }
+        for overlay in self.overlays() {
+            let merged = overlay.patch(vid, |patch| {
+                let changes = patch.edges(direction);
+                let changes = (!changes.is_empty()).then(|| changes.iter(self.seen))?;
+                Some(merge(&edges, changes.filter(|(edge, _)| wanted(edge))))
+            });
+            edges = merged.flatten().unwrap_or(edges);
         }
         Ok(edges.into_iter().map(|edge| EdgeKey::seen(direction, vid, edge)).collect())
     }
@@ -186,7 +190,8 @@ impl GraphState {
         label: Option<LabelId>,
         visit: impl FnOnce(&[u32]),
     ) -> Result<(), Error> {
-        if self.patches(vid).all(|patch| patch.edges(direction).is_empty()) {
+        let changed = |overlay: &Overlay| overlay.patch(vid, |patch| !patch.edges(direction).is_empty());
+        if !self.overlays().any(|overlay| changed(overlay) == Some(true)) {
             return self.generation.neighbours(vid, direction, label, visit);
         }
         let edges = self.edges(vid, direction, label)?;
@@ -203,8 +208,12 @@ impl GraphState {
         let mut edges = self
             .generation
             .with_adjacency(source, Direction::Out, |adjacency, slot| adjacency.between(slot, target))?;
-        for patch in self.patches(source) {
-            edges = merge(&edges, patch.out.iter().filter(|(edge, _)| edge.other == target));
+        for overlay in self.overlays() {
+            let merged = overlay.patch(source, |patch| {
+                let changes = patch.out.between(target, self.seen);
+                (!changes.is_empty()).then(|| merge(&edges, changes.into_iter()))
+            });
+            edges = merged.flatten().unwrap_or(edges);
         }
         edges.sort_unstable_by_key(|edge| edge.rank);
         Ok(edges.into_iter().map(|edge| EdgeKey::seen(Direction::Out, source, edge)).collect())
@@ -213,8 +222,11 @@ impl GraphState {
     /// The properties of an edge; `None` if there is no such edge.
     pub fn edge_props(&self, edge: EdgeKey) -> Result<Option<Props>, Error> {
         let out = edge.out();
-        if let Some(patch) = self.patches(edge.source).rev().find_map(|patch| patch.out.get(&out)) {
-            return Ok(patch.as_deref().cloned());
+        let patched = |overlay: &Overlay| {
+            overlay.patch(edge.source, |patch| patch.out.get(&out, self.seen).map(|p| p.as_deref().cloned()))
+        };
+        if let Some(patch) = self.overlays().rev().find_map(|overlay| patched(overlay)?) {
+            return Ok(patch);
         }
         self.generation.with_adjacency(edge.source, Direction::Out, |adjacency, slot| {
             adjacency.find(slot, &out).map(|position| adjacency.props(position))
@@ -259,7 +271,7 @@ impl GraphState {
 /// Edges with changes applied, both in order.
 fn merge<'a>(
     edges: &[Neighbour],
-    changes: impl Iterator<Item = (Neighbour, &'a crate::overlay::EdgePatch)>,
+    changes: impl Iterator<Item = (Neighbour, &'a EdgePatch)>,
 ) -> Vec<Neighbour> {
     let mut merged = Vec::with_capacity(edges.len() + 8);
     let mut rest = edges;
@@ -278,20 +290,20 @@ fn merge<'a>(
     merged
 }
 
-/// The changes that commits and their replay make. Both go through here, so that a recovered
-/// state cannot differ from the one that was lost.
+/// The changes that commits and their replay make, as part of commit `seen`. Both go through
+/// here, so that a recovered state cannot differ from the one that was lost.
 impl GraphState {
     pub(crate) fn put_row(&mut self, vid: Vid, row: VertexRecord, fresh: bool) {
         self.next_vid = self.next_vid.max(vid.0.saturating_add(1));
-        self.live.put_row(vid, Arc::new(row), fresh);
+        self.live.put_row(vid, Arc::new(row), fresh, self.seen);
     }
 
     pub(crate) fn remove_row(&mut self, vid: Vid, id: &str) {
-        self.live.remove_row(vid, id);
+        self.live.remove_row(vid, id, self.seen);
     }
 
     pub(crate) fn set_edge(&mut self, edge: EdgeKey, props: Option<Props>) {
-        self.live.set_edge(edge.source, edge.out(), props.map(Arc::new));
+        self.live.set_edge(edge.source, edge.out(), props.map(Arc::new), self.seen);
     }
 
     /// Replaces everything by a tree that holds the state after commit `lsn`.
@@ -300,7 +312,7 @@ impl GraphState {
         self.next_vid = generation.tree.next_vid;
         self.generation = generation.publish();
         self.frozen = None;
-        self.live = Overlay::default();
+        self.live = Arc::default();
         Ok(())
     }
 }

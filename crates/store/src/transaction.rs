@@ -7,17 +7,27 @@ use model::{
 };
 
 use crate::error::Error;
-use crate::log::record::{Op, Record};
+use crate::log::record::{Op, Record, forget};
 use crate::state::{Direction, EdgeKey, GraphState};
 
 /// Any set of changes, made in order, seen by nobody else until all of them are durable. Reads
 /// see the transaction's own changes.
+///
+/// Dropped without being finished, it takes back everything it did.
 #[derive(Debug)]
 pub struct Transaction<'a> {
     state: &'a mut GraphState,
     ops: Writer,
     change: Content,
-    schema_changed: bool,
+    before: Before,
+    finished: bool,
+}
+
+/// What a transaction changes outside of the overlay.
+#[derive(Debug)]
+struct Before {
+    schema: Arc<Schema>,
+    next_vid: u32,
 }
 
 impl Deref for Transaction<'_> {
@@ -30,7 +40,9 @@ impl Deref for Transaction<'_> {
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(state: &'a mut GraphState) -> Self {
-        Self { state, ops: Writer::new(), change: Content::default(), schema_changed: false }
+        let before = Before { schema: Arc::clone(&state.schema), next_vid: state.next_vid };
+        state.seen = state.lsn + 1;
+        Self { state, ops: Writer::new(), change: Content::default(), before, finished: false }
     }
 
     /// The number of a label: in an open schema a new one if need be.
@@ -68,7 +80,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn schema_mut(&mut self) -> &mut Schema {
-        self.schema_changed = true;
+        // Copies it, as the one before is kept.
         Arc::make_mut(&mut self.state.schema)
     }
 
@@ -200,31 +212,42 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Whether the state is another than before.
-    pub(crate) fn has_changed(&self) -> bool {
-        !self.ops.is_empty() || self.schema_changed
+    fn schema_changed(&self) -> bool {
+        !Arc::ptr_eq(&self.before.schema, &self.state.schema)
     }
 
     /// Closes the transaction: brings number, time and content of the state forward and gives the
     /// record to be logged, or `None` if nothing changed.
     pub(crate) fn finish(mut self, now_us: i64) -> Option<Vec<u8>> {
-        if !self.has_changed() {
+        if self.ops.is_empty() && !self.schema_changed() {
             return None;
         }
+        self.finished = true;
         let mut ops = Writer::new();
-        if self.schema_changed {
+        if self.schema_changed() {
             // First, so that a replay knows the names before it meets their numbers.
             Op::Schema { schema: Box::new(Schema::clone(&self.state.schema)) }.encode(&mut ops);
             ops.raw(self.ops.as_slice());
             std::mem::swap(&mut self.ops, &mut ops);
         }
-        self.state.lsn += 1;
+        self.state.lsn = self.state.seen;
         self.state.time_us = self.state.time_us.max(now_us);
         self.state.content.merge(&self.change);
         let root = self.state.content.root();
         let payload =
             Record::encode(self.state.lsn, self.state.time_us, self.ops.as_slice(), &self.change, root);
         Some(payload)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            forget(self.ops.as_slice(), &self.state.live, self.state.seen);
+            self.state.schema = Arc::clone(&self.before.schema);
+            self.state.next_vid = self.before.next_vid;
+            self.state.seen = self.state.lsn;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use model::{
 
 use crate::error::Error;
 use crate::object::ObjectRef;
+use crate::overlay::Overlay;
 use crate::state::{EdgeKey, GraphState};
 
 /// One transaction: what it changed, with full values, and what the graph holds after it.
@@ -81,6 +82,17 @@ impl Op {
         })
     }
 
+    /// Takes back what making this change put into `live` for commit `lsn`, which nobody has seen.
+    fn forget(self, live: &Overlay, lsn: u64) {
+        match self {
+            Self::PutRow { vid, row, fresh } => live.forget_row(vid, &row, fresh, lsn),
+            Self::RemoveRow { vid, id } => live.forget_removal(vid, &id, lsn),
+            Self::PutEdge { edge, props } => live.forget_edge(edge.source, edge.out(), Some(&props), lsn),
+            Self::RemoveEdge { edge } => live.forget_edge(edge.source, edge.out(), None, lsn),
+            Self::Schema { .. } | Self::Tree { .. } => {}
+        }
+    }
+
     fn apply(self, state: &mut GraphState) -> Result<(), Error> {
         match self {
             Self::PutRow { vid, row, fresh } => state.put_row(vid, row, fresh),
@@ -91,6 +103,15 @@ impl Op {
             Self::Tree { tree } => state.set_tree(tree)?,
         }
         Ok(())
+    }
+}
+
+/// Takes back the encoded changes of commit `lsn`, which nobody has seen. What was just encoded
+/// decodes.
+pub(crate) fn forget(ops: &[u8], live: &Overlay, lsn: u64) {
+    let mut ops = Reader::new(ops);
+    while let (false, Ok(op)) = (ops.is_empty(), Op::decode(&mut ops)) {
+        op.forget(live, lsn);
     }
 }
 
@@ -133,6 +154,11 @@ impl Record {
         Ok(Self { lsn, time_us, ops, change, root })
     }
 
+    /// Takes back what the record's transaction put into `live`; nobody has seen it.
+    pub(crate) fn forget(self, live: &Overlay) {
+        self.ops.into_iter().for_each(|op| op.forget(live, self.lsn));
+    }
+
     /// Number and time alone, for finding a place in a log.
     pub(crate) fn peek(payload: &[u8]) -> Result<(u64, i64), DecodeError> {
         let mut input = Reader::new(payload);
@@ -146,6 +172,7 @@ impl Record {
             let reason = format!("record {} follows record {}", self.lsn, state.lsn);
             return Err(Error::corrupt(path, reason));
         }
+        state.seen = self.lsn;
         self.ops.into_iter().try_for_each(|op| op.apply(state))?;
         state.content.merge(&self.change);
         state.lsn = self.lsn;
