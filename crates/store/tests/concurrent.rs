@@ -101,6 +101,7 @@ impl Bench {
     fn write(&self, writer: usize) {
         let mut version = 0;
         while version < VERSIONS {
+            self.fail(writer, version);
             match self.graph.write(move |tx| put(tx, writer, version + 1)) {
                 Ok(()) => version += 1,
                 // A bulk load keeps writers out.
@@ -112,6 +113,35 @@ impl Bench {
                 Err(error) => panic!("{error}"),
             }
             self.acknowledged[writer].store(version as u64, SeqCst);
+        }
+    }
+
+    /// Changes everything and then fails, or even panics: it must be as if nothing had happened,
+    /// to others in the same batch too.
+    fn fail(&self, writer: usize, version: i64) {
+        let failed = move |tx: &mut Transaction<'_>| {
+            put(tx, writer, version + 1000)?;
+            tx.label(&format!("never {version}"))?;
+            Err::<(), _>(Error::NoVertex { vid: 0 })
+        };
+        if version % 3 == 0 {
+            assert!(self.graph.write(move |tx| failed(tx)).is_err());
+        }
+        if version % 10 == 0 {
+            let panics = || {
+                self.graph.write(move |tx| {
+                    let _ = put(tx, writer, version + 1000);
+                    // Without the message that a panic prints.
+                    std::panic::resume_unwind(Box::new("as told"));
+                    #[allow(unreachable_code, reason = "says the type")]
+                    Ok::<(), Error>(())
+                })
+            };
+            // A writer that the graph's mode keeps out does not get to its change.
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)) {
+                Ok(result) => assert_eq!(result.unwrap_err().kind(), Kind::WrongState),
+                Err(payload) => assert_eq!(payload.downcast_ref(), Some(&"as told")),
+            }
         }
     }
 

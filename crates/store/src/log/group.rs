@@ -9,8 +9,9 @@
 //! durable, as the log's frames say (`segment.rs`).
 //!
 //! # Invariant
-//! While a round runs, whoever queues first behind it is its successor, and answers are only
-//! queued where somebody runs the round that takes them: nobody waits for ever.
+//! Whoever queues first after a round took the queue runs the next one, and is not answered
+//! before: answers are queued only where somebody runs the round that takes them, so nobody waits
+//! for ever.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -124,6 +125,8 @@ impl Log {
     fn round<'a>(&'a self, mut queue: MutexGuard<'a, Queue>, published: &ArcSwap<GraphState>) {
         let bytes = std::mem::take(&mut queue.bytes);
         let (newest, answers) = (queue.newest.take(), std::mem::take(&mut queue.answers));
+        // Whoever that was is answered by this round.
+        queue.successor = None;
         if queue.failure.is_none() && !bytes.is_empty() {
             drop(queue);
             let written = lock(&self.active).append(&bytes);
