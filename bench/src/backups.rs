@@ -1,7 +1,6 @@
 //! Backups while commits go on: how long one takes, what it does to writers, what it writes.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use model::{Props, Value};
@@ -9,7 +8,7 @@ use store::{Error, Graph, PinKind, PinRequest, Pool};
 
 use crate::commits;
 use crate::measure::{Durations, count, row, text};
-use crate::world::{self, Random, Rmat};
+use crate::world::{self, Random, Rmat, while_maintained};
 
 const BACKUPS: usize = 100;
 
@@ -32,31 +31,15 @@ fn request(id: String) -> PinRequest {
 
 /// 100 backups under four writers, beside the same writers alone.
 fn under_load(graph: &Graph, rmat: Rmat, size: &str) -> anyhow::Result<()> {
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let folder = scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                while graph.maintain()? {}
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Ok::<_, Error>(())
-        });
+    while_maintained(graph, || {
         let time = Duration::from_secs(5);
         let (alone, _) = commits::load(graph, rmat, 4, time)?;
-        let backups = scope.spawn(move || {
-            let mut times = Durations::default();
-            let start = Instant::now();
-            for nr in 0..BACKUPS {
-                let begin = Instant::now();
-                graph.add_pin(request(format!("pin-{nr}")))?;
-                times.push(begin.elapsed());
-                let next = start + time * nr as u32 / BACKUPS as u32;
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
-            }
-            Ok::<_, Error>(times)
-        });
-        let (during, _) = commits::load(graph, rmat, 4, time)?;
-        let times = backups.join().map_err(|_| anyhow::anyhow!("the backups panicked"))??;
+        let (during, times) = std::thread::scope(|scope| {
+            let backups = scope.spawn(|| add_backups(graph, time));
+            let (during, _) = commits::load(graph, rmat, 4, time)?;
+            let times = backups.join().map_err(|_| anyhow::anyhow!("the backups panicked"))??;
+            anyhow::Ok((during, times))
+        })?;
         row(
             &format!("add a backup under 4 writers, {size} edges: p50 / p99 / max"),
             format!("{} / {} / {}", text(times.median()), text(times.percentile(99.0)), text(times.max())),
@@ -71,10 +54,22 @@ fn under_load(graph: &Graph, rmat: Rmat, size: &str) -> anyhow::Result<()> {
                 text(during.max())
             ),
         );
-        stop.store(true, Ordering::Relaxed);
-        folder.join().map_err(|_| anyhow::anyhow!("the folder panicked"))??;
-        anyhow::Ok(())
+        Ok(())
     })
+}
+
+/// Adds backups, spread over `time`.
+fn add_backups(graph: &Graph, time: Duration) -> anyhow::Result<Durations> {
+    let mut times = Durations::default();
+    let start = Instant::now();
+    for nr in 0..BACKUPS {
+        let begin = Instant::now();
+        graph.add_pin(request(format!("pin-{nr}")))?;
+        times.push(begin.elapsed());
+        let next = start + time * nr as u32 / BACKUPS as u32;
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    Ok(times)
 }
 
 fn no_change(graph: &Graph, dir: &Path) -> anyhow::Result<()> {

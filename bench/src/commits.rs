@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use model::{Props, Value, VertexRecord, Vid};
 use store::{Error, Graph};
 
-use crate::measure::{Durations, row, text};
-use crate::reads::rate;
-use crate::world::{Random, Rmat};
+use crate::measure::{Durations, rate, row, text};
+use crate::world::{Random, Rmat, while_maintained};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -37,22 +36,32 @@ pub fn commit(graph: &Graph, random: &mut Random, rmat: Rmat) -> Result<(), Erro
     })
 }
 
-/// Commits from `clients` threads for `time`; every latency.
+/// Commits from `clients` threads for `time`; every latency, and the rate.
 pub fn load(graph: &Graph, rmat: Rmat, clients: u64, time: Duration) -> anyhow::Result<(Durations, f64)> {
+    self::clients(clients, time, |random| Ok(commit(graph, random, rmat)?))
+}
+
+/// Runs `work` from `count` threads for `time`; every latency, and the rate.
+pub fn clients(
+    count: u64,
+    time: Duration,
+    work: impl Fn(&mut Random) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<(Durations, f64)> {
     let stop = AtomicBool::new(false);
     let start = Instant::now();
+    let client = |client: u64| {
+        let mut random = Random(client << 32 | 7);
+        let mut times = Durations::default();
+        while !stop.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            work(&mut random)?;
+            times.push(start.elapsed());
+        }
+        anyhow::Ok(times)
+    };
+    let client = &client;
     let all = std::thread::scope(|scope| {
-        let work = |client: u64| {
-            let mut random = Random(client << 32 | 7);
-            let mut times = Durations::default();
-            while !stop.load(Ordering::Relaxed) {
-                let start = Instant::now();
-                commit(graph, &mut random, rmat)?;
-                times.push(start.elapsed());
-            }
-            Ok::<_, Error>(times)
-        };
-        let threads: Vec<_> = (0..clients).map(|client| scope.spawn(move || work(client))).collect();
+        let threads: Vec<_> = (0..count).map(|nr| scope.spawn(move || client(nr))).collect();
         std::thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
         let mut all = Durations::default();
@@ -75,16 +84,7 @@ pub fn plain_append(dir: &Path, count: usize) -> anyhow::Result<Durations> {
 }
 
 pub fn run(graph: &Graph, rmat: Rmat, dir: &Path) -> anyhow::Result<()> {
-    // A background thread folds, as in the server.
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let folder = scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                while graph.maintain()? {}
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Ok::<_, Error>(())
-        });
+    while_maintained(graph, || {
         let (mut alone, mut plain, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
         let mut tail = Durations::default();
         for _ in 0..5 {
@@ -109,8 +109,6 @@ pub fn run(graph: &Graph, rmat: Rmat, dir: &Path) -> anyhow::Result<()> {
             "their latency p50 / p99 / max",
             format!("{} / {} / {}", text(tail.median()), text(tail.percentile(99.0)), text(tail.max())),
         );
-        stop.store(true, Ordering::Relaxed);
-        folder.join().map_err(|_| anyhow::anyhow!("the folder panicked"))??;
-        anyhow::Ok(())
+        Ok(())
     })
 }

@@ -72,6 +72,33 @@ pub fn run(dir: &Path, rmat: Rmat) -> anyhow::Result<()> {
     }
     row("import of 2^20 vertices and 10 M edges from CSV, durable", times.show());
     row("peak memory of the import", format!("{} MiB", memory >> 20));
+    #[cfg(feature = "peers")]
+    kuzu(dir)?;
+    Ok(())
+}
+
+/// The same files into Kuzu, with the Python that `GESTALT_PEERS_PYTHON` names.
+#[cfg(feature = "peers")]
+fn kuzu(dir: &Path) -> anyhow::Result<()> {
+    let Some(python) = std::env::var_os("GESTALT_PEERS_PYTHON") else { return Ok(()) };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/kuzu_import.py");
+    let (mut times, mut memory) = (Durations::default(), 0);
+    let mut opened = Durations::default();
+    for _ in 0..RUNS {
+        let output = Command::new(&python).arg(script).arg(dir).output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let [import, peak, open] = numbers[..] else {
+            anyhow::bail!("Kuzu failed: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        times.push(std::time::Duration::from_secs_f64(import));
+        opened.push(std::time::Duration::from_secs_f64(open));
+        memory = memory.max(peak as u64);
+        std::fs::remove_file(dir.join("kuzu"))?;
+    }
+    row("Kuzu: the same import", times.show());
+    row("Kuzu: its peak memory", format!("{} MiB", memory >> 20));
+    row("Kuzu: a process that opens it and asks", opened.show());
     Ok(())
 }
 

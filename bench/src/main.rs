@@ -1,11 +1,13 @@
 //! Measurements. `cargo xtask bench` runs all; names choose some of them: `import`, `reads`,
-//! `commits`, `backups`, `recovery`, `http`.
+//! `commits`, `backups`, `recovery`, `http`, and `peers`: other engines doing the same.
 
 mod backups;
 mod commits;
 mod http;
 mod import;
 mod measure;
+#[cfg(feature = "peers")]
+mod peers;
 mod reads;
 mod recovery;
 mod world;
@@ -36,12 +38,19 @@ fn main() -> anyhow::Result<()> {
         return import::child(Path::new(files));
     }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
+    println!("| what | result |\n|---|---|");
     if wanted("http") {
         http::run()?;
     }
+    if chosen == ["http"] {
+        return Ok(());
+    }
+    #[cfg(feature = "peers")]
+    if wanted("peers") {
+        peers::run(LARGE)?;
+    }
     let dir = tempfile::tempdir()?;
     let pool = world::pool(dir.path())?;
-    println!("| what | result |\n|---|---|");
     if wanted("import") {
         let files = tempfile::tempdir()?;
         import::run(files.path(), LARGE)?;

@@ -76,6 +76,13 @@ pub fn count(number: f64) -> String {
     out
 }
 
+/// Median and spread of rates.
+pub fn rate(rates: &mut [f64], unit: &str) -> String {
+    rates.sort_by(f64::total_cmp);
+    let (low, high) = (rates[0], rates[rates.len() - 1]);
+    format!("{} ({}–{}) {unit}", count(rates[rates.len() / 2]), count(low), count(high))
+}
+
 /// Prints one row of a table.
 pub fn row(what: &str, result: impl std::fmt::Display) {
     println!("| {what} | {result} |");

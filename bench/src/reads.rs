@@ -6,7 +6,7 @@ use std::time::Instant;
 use model::Vid;
 use store::{Direction, Graph};
 
-use crate::measure::{Durations, count, row};
+use crate::measure::{Durations, rate, row};
 use crate::world::{Random, Rmat, id};
 
 const VISITS: usize = 2_000_000;
@@ -65,11 +65,4 @@ pub fn run(graph: &Graph, rmat: Rmat) -> anyhow::Result<()> {
     }
     row("vertex by id, with labels and properties", rate(&mut rates, "/s"));
     Ok(())
-}
-
-/// Median and spread of rates.
-pub fn rate(rates: &mut [f64], unit: &str) -> String {
-    rates.sort_by(f64::total_cmp);
-    let (low, high) = (rates[0], rates[rates.len() - 1]);
-    format!("{} ({}–{}) {unit}", count(rates[rates.len() / 2]), count(low), count(high))
 }

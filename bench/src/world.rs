@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{LabelId, Props, Schema, SchemaMode, Value, VertexRecord, Vid};
-use store::{BulkOptions, Clock, EdgeBatch, Entropy, Env, Graph, LocalDisk, Pool, Settings, Store};
+use store::{BulkOptions, Clock, EdgeBatch, Entropy, Env, Error, Graph, LocalDisk, Pool, Settings, Store};
 
 /// SplitMix64: the same numbers in every run.
 #[derive(Debug, Clone)]
@@ -132,4 +133,22 @@ pub fn load(pool: &Pool, name: &str, rmat: Rmat) -> anyhow::Result<Graph> {
 
 fn push(batch: &mut EdgeBatch, source: u32, target: u32, label: LabelId) {
     batch.push(Vid(source), Vid(target), label, &Props::new());
+}
+
+/// Runs `work` while a background thread folds and compacts, as in the server.
+pub fn while_maintained<T>(graph: &Graph, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let maintenance = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                while graph.maintain()? {}
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Ok::<_, Error>(())
+        });
+        let result = work();
+        stop.store(true, Ordering::Relaxed);
+        maintenance.join().map_err(|_| anyhow::anyhow!("the maintenance panicked"))??;
+        result
+    })
 }

@@ -32,13 +32,11 @@ impl Rows {
         std::str::from_utf8(self.id_bytes(slot)?).ok()
     }
 
-    /// The same, not looked at: enough to compare.
+    /// The same, not looked at: enough to compare. Ids are never empty, so an empty one tells
+    /// that there is no vertex.
     pub(crate) fn id_bytes(&self, slot: usize) -> Option<&[u8]> {
-        if *self.sections.slice::<u16>(LABEL_SETS).get(slot)? == ABSENT {
-            return None;
-        }
-        let offsets = self.sections.slice::<u32>(ID_OFFSETS);
-        Some(&self.sections.bytes(ID_HEAP)[offsets[slot] as usize..offsets[slot + 1] as usize])
+        let [start, end] = self.sections.slice::<u32>(ID_OFFSETS).get(slot..)?.first_chunk()?;
+        Some(&self.sections.bytes(ID_HEAP)[*start as usize..*end as usize]).filter(|id| !id.is_empty())
     }
 
     /// The whole row at a place.
@@ -115,7 +113,9 @@ impl Part for Rows {
         let sets = set_offsets.len().saturating_sub(1);
         check_offsets(set_offsets, sets, sections.slice::<u16>(SET_LABELS).len())?;
         let known = label_sets.iter().all(|set| *set == ABSENT || usize::from(*set) < sets);
-        if !ids_are_text || !known {
+        let empty = offsets.windows(2).map(|pair| pair[0] == pair[1]);
+        let absent_are_empty = label_sets.iter().zip(empty).all(|(set, empty)| (*set == ABSENT) == empty);
+        if !ids_are_text || !known || !absent_are_empty {
             return Err(refuse("ids of UTF-8 and known label sets"));
         }
         let columns = Columns::parse(&sections, COLUMNS, label_sets.len())?;
