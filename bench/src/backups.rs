@@ -10,7 +10,9 @@ use crate::commits;
 use crate::measure::{Durations, count, row, text};
 use crate::world::{self, Random, Rmat, while_maintained};
 
-const BACKUPS: usize = 100;
+const BACKUPS: u32 = 100;
+const ROUNDS: u32 = 5;
+const ROUND: Duration = Duration::from_secs(2);
 
 pub fn run(pool: &Pool, large: &Graph, rmat: Rmat, dir: &Path) -> anyhow::Result<()> {
     for (name, small) in
@@ -32,14 +34,18 @@ fn request(id: String) -> PinRequest {
 /// 100 backups under four writers, beside the same writers alone.
 fn under_load(graph: &Graph, rmat: Rmat, size: &str) -> anyhow::Result<()> {
     while_maintained(graph, || {
-        let time = Duration::from_secs(5);
-        let (alone, _) = commits::load(graph, rmat, 4, time)?;
-        let (during, times) = std::thread::scope(|scope| {
-            let backups = scope.spawn(|| add_backups(graph, time));
-            let (during, _) = commits::load(graph, rmat, 4, time)?;
-            let times = backups.join().map_err(|_| anyhow::anyhow!("the backups panicked"))??;
-            anyhow::Ok((during, times))
-        })?;
+        let (mut alone, mut during, mut times): (Durations, Durations, Durations) = Default::default();
+        // In turn, as the disk's own pace drifts.
+        for round in 0..ROUNDS {
+            commits::load(graph, rmat, 4, ROUND)?.0.pour_into(&mut alone);
+            std::thread::scope(|scope| {
+                let backups = scope.spawn(|| add_backups(graph, round));
+                commits::load(graph, rmat, 4, ROUND)?.0.pour_into(&mut during);
+                let added = backups.join().map_err(|_| anyhow::anyhow!("the backups panicked"))??;
+                added.pour_into(&mut times);
+                anyhow::Ok(())
+            })?;
+        }
         row(
             &format!("add a backup under 4 writers, {size} edges: p50 / p99 / max"),
             format!("{} / {} / {}", text(times.median()), text(times.percentile(99.0)), text(times.max())),
@@ -58,15 +64,15 @@ fn under_load(graph: &Graph, rmat: Rmat, size: &str) -> anyhow::Result<()> {
     })
 }
 
-/// Adds backups, spread over `time`.
-fn add_backups(graph: &Graph, time: Duration) -> anyhow::Result<Durations> {
+/// Adds backups, spread over a round.
+fn add_backups(graph: &Graph, round: u32) -> anyhow::Result<Durations> {
     let mut times = Durations::default();
     let start = Instant::now();
-    for nr in 0..BACKUPS {
+    for nr in 0..BACKUPS / ROUNDS {
         let begin = Instant::now();
-        graph.add_pin(request(format!("pin-{nr}")))?;
+        graph.add_pin(request(format!("pin-{round}-{nr}")))?;
         times.push(begin.elapsed());
-        let next = start + time * nr as u32 / BACKUPS as u32;
+        let next = start + ROUND * nr / (BACKUPS / ROUNDS);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     Ok(times)

@@ -26,6 +26,10 @@ impl Durations {
         self.0.extend(other.0);
     }
 
+    pub fn pour_into(self, other: &mut Self) {
+        other.extend(self);
+    }
+
     /// The duration that `percent` of all stay below.
     pub fn percentile(&self, percent: f64) -> Duration {
         let mut sorted = self.0.clone();
