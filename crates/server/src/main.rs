@@ -1,8 +1,8 @@
-//! `gestalt`: the server and its demonstration.
+//! `gestalt`: the server, its demonstration, and its client.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use server::demo::{self, DemoOptions};
 use server::{Config, ServeOptions, Server};
 use tracing_subscriber::EnvFilter;
@@ -24,6 +24,8 @@ enum Verb {
     Serve(ServeOptions),
     /// Import a real graph, back it up, damage it, bring it back, and prove it
     Demo(DemoOptions),
+    #[command(flatten)]
+    Client(client::Verb),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let done = match arguments.verb {
         Verb::Serve(options) => serve(options),
         Verb::Demo(options) => demo(options),
+        Verb::Client(verb) => return client::run(verb, Arguments::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,11 +4,12 @@ use super::Tree;
 use crate::workspace::Package;
 
 /// Who may depend on which packages of ours, innermost first. A new crate is entered here.
-const LAYERS: [(&str, &[&str]); 4] = [
+const LAYERS: [(&str, &[&str]); 5] = [
     ("gestalt-model", &[]),
     ("gestalt-store", &["gestalt-model"]),
     ("gestalt-transfer", &["gestalt-model", "gestalt-store"]),
-    ("gestalt-server", &["gestalt-model", "gestalt-store", "gestalt-transfer"]),
+    ("gestalt-client", &[]),
+    ("gestalt-server", &["gestalt-model", "gestalt-store", "gestalt-transfer", "gestalt-client"]),
 ];
 
 /// They stand outside: they may use everything, and nothing may use them.
