@@ -40,7 +40,7 @@ const RULES: [Rule; 8] = [
     Rule { says: "decisions are numbered NNNN-name.md", offences: files::misnamed_decisions },
     Rule { says: "links between the documents resolve", offences: links::broken },
     Rule { says: "dependencies point one way", offences: layers::against_the_grain },
-    Rule { says: "only the server knows HTTP, async and SQL", offences: layers::effects_inside },
+    Rule { says: "only the server answers HTTP and knows async and SQL", offences: layers::effects_inside },
 ];
 
 /// Checks every rule and prints the offences. Each rule counts as one check.

@@ -59,7 +59,7 @@ impl Error {
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Unreachable { .. } => Some("Is `gestalt serve` running there?"),
-            Self::Refused { status: 401, asked, .. } if !asked.ends_with("/v3/auth/tokens") => {
+            Self::Refused { status: 401, asked, .. } if !asked.starts_with("POST /v3/auth/tokens") => {
                 Some("Log in again with `gestalt login`.")
             }
             Self::Refused { code, .. } => advice_for(code),

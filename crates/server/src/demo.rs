@@ -2,7 +2,7 @@
 //! what it was, over HTTP like any client and watched by whoever started it.
 //!
 //! `story` has the steps in order, `packages` the example graph and whom the damage hits,
-//! `picture` what is compared, `client` the HTTP, `screen` the looks.
+//! `picture` what is compared, `client` what it takes of `gestalt`'s own client, `screen` the looks.
 
 mod client;
 mod packages;
@@ -46,18 +46,10 @@ pub enum DemoError {
     NotEmpty(String),
     #[error("signals cannot be caught: {0}")]
     Signal(#[source] std::io::Error),
-    #[error("the example data or the credentials cannot be read: {0}")]
+    #[error("the example data cannot be read: {0}")]
     Read(#[from] std::io::Error),
-    #[error("the server cannot be reached: {0}")]
-    Http(#[from] ureq::Error),
-    #[error("{asked} was answered with {status}: {text}")]
-    Refused { asked: String, status: u16, text: String },
-    #[error("the answer to {asked} is not the documented one: it lacks [{field}]")]
-    Incomplete { asked: String, field: &'static str },
-    #[error("the job {job} failed: {reason}")]
-    JobFailed { job: String, reason: String },
-    #[error("waited in vain for {0}")]
-    TooLong(String),
+    #[error(transparent)]
+    Client(#[from] ::client::Error),
     #[error("not proven: {0}")]
     NotProven(String),
     #[error("it was stopped before it was proven")]

@@ -1,9 +1,10 @@
 //! What is looked at before the damage, after it, and after the restore.
 
+use ::client::Api;
 use serde_json::{Value, json};
 
 use super::DemoError;
-use super::client::Client;
+use super::client::data_list;
 use super::packages::{CUT_OFF, FALSIFIED, Victims};
 use super::story::{BATCH, DATA};
 
@@ -33,23 +34,23 @@ pub(super) enum Shown {
 }
 
 impl Picture {
-    pub(super) fn take(client: &Client, victims: &Victims) -> Result<Self, DemoError> {
-        let summary = client.get(&format!("{DATA}/summary?label_details=true"))?;
+    pub(super) fn take(api: &Api, victims: &Victims) -> Result<Self, DemoError> {
+        let summary = api.get(&format!("{DATA}/summary?label_details=true"))?;
         let root = &summary.body["data"]["contentRoot"];
         if !root.is_string() {
-            return Err(DemoError::Incomplete { asked: "summary".into(), field: "contentRoot" });
+            return Err(summary.lacks("contentRoot").into());
         }
         let names: Vec<&String> = victims.cut_off.iter().chain(&victims.falsified).collect();
         let path = format!("{DATA}/vertices/action?action_id=batch-query");
-        let packages = client.post(&path, &json!({"vertices": names}))?;
+        let packages = data_list(api, &path, &json!({"vertices": names}), "vertices")?;
+        let path = format!("{DATA}/edges/action?action_id=batch-query");
         let mut edges = Vec::new();
         for batch in victims.edges.chunks(BATCH) {
             let ends = |(source, target): &(String, String)| json!({"source": source, "target": target});
             let asked = json!({"edges": batch.iter().map(ends).collect::<Vec<_>>()});
-            let found = client.post(&format!("{DATA}/edges/action?action_id=batch-query"), &asked)?;
-            edges.extend(found.data_list("edges")?);
+            edges.extend(data_list(api, &path, &asked, "edges")?);
         }
-        Ok(Self { summary: summary.body["data"].clone(), packages: packages.data_list("vertices")?, edges })
+        Ok(Self { summary: summary.body["data"].clone(), packages, edges })
     }
 
     /// How many elements were read one by one.

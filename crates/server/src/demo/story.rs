@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use ::client::{Api, Credentials, Reply};
 use serde_json::{Value, json};
 
 use super::DemoError;
-use super::client::{Client, Reply};
+use super::client;
 use super::packages::{EDGES, SCHEMA, VERTICES, Victims};
 use super::picture::Picture;
-use super::screen::{Screen, grouped};
+use super::screen::{Screen, Step, grouped};
 
 /// The graph's data plane.
 pub(super) const DATA: &str = "/ges/v1.0/{p}/graphs/debian";
@@ -25,7 +26,8 @@ pub(super) struct Place {
 
 struct Stage {
     screen: Screen,
-    client: Client,
+    api: Api,
+    credentials: Credentials,
     victims: Victims,
     graph: String,
 }
@@ -37,9 +39,9 @@ pub(super) fn tell(place: &Place, exit: bool) -> Result<(), DemoError> {
         "Gestalt: a graph that cannot be lost",
         "Every package of Debian 12 and what it depends on, backed up, damaged, brought back.",
     );
-    let client = log_in(&screen, place)?;
-    let graph = create(&screen, &client)?;
-    let stage = Stage { screen, client, victims: Victims::choose()?, graph };
+    let (api, credentials) = log_in(&screen, place)?;
+    let graph = create(&screen, &api)?;
+    let stage = Stage { screen, api, credentials, victims: Victims::choose()?, graph };
     stage.upload()?;
     stage.import()?;
     let before = stage.look("look at it closely")?;
@@ -67,21 +69,21 @@ pub(super) fn tell(place: &Place, exit: bool) -> Result<(), DemoError> {
     Ok(())
 }
 
-fn log_in(screen: &Screen, place: &Place) -> Result<Client, DemoError> {
+fn log_in(screen: &Screen, place: &Place) -> Result<(Api, Credentials), DemoError> {
     let step = screen.begin("start a server and log in");
-    let client = Client::log_in(&place.url, &place.data)?;
+    let logged_in = client::log_in(&place.url, &place.data)?;
     step.done(&place.url);
-    Ok(client)
+    Ok(logged_in)
 }
 
-fn create(screen: &Screen, client: &Client) -> Result<String, DemoError> {
+fn create(screen: &Screen, api: &Api) -> Result<String, DemoError> {
     let step = screen.begin("create graph \"debian\"");
     let graph = json!({
         "name": "debian", "graph_size_type_index": "1", "crypt_algorithm": "generalCipher", "enable_https": false,
         "vpc_id": "demo", "subnet_id": "demo", "security_group_id": "demo",
     });
-    let id = client.post("/v2/{p}/graphs", &json!({"graph": graph}))?.text("id")?;
-    client.wait_status(&id, "200")?;
+    let id = api.post("/v2/{p}/graphs", Some(&json!({"graph": graph})))?.text("id")?;
+    client::wait_status(api, &id, "200")?;
     step.done(&id);
     Ok(id)
 }
@@ -91,7 +93,7 @@ impl Stage {
         let step = self.screen.begin("put its files into a bucket");
         let files = [("schema.xml", SCHEMA), ("vertices.csv.gz", VERTICES), ("edges.csv.gz", EDGES)];
         for (name, bytes) in files {
-            self.client.put(&format!("/obs/demo/debian/{name}"), bytes)?;
+            self.api.put(&format!("/obs/demo/debian/{name}"), bytes, Some(bytes.len() as u64))?;
         }
         let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
         step.done(&format!("{:.1} MB, compressed", bytes as f64 / 1e6));
@@ -107,7 +109,7 @@ impl Stage {
                 "edgeset_path": "demo/debian/edges.csv.gz", "log_dir": "demo/log/",
             }),
         )?;
-        let job = self.client.follow(&self.graph, &reply, |part| step.progress(part))?;
+        let job = self.follow(&reply, &step)?;
         let files = ["vertexset_path", "edgeset_path"].map(|set| job["job_detail"][set][0].clone());
         let lines = |field: &str| files.iter().filter_map(|file| file[field].as_u64()).sum::<u64>();
         let (good, bad) = (grouped(lines("successful_lines")), grouped(lines("failed_lines")));
@@ -117,7 +119,7 @@ impl Stage {
 
     fn look(&self, text: &str) -> Result<Picture, DemoError> {
         let step = self.screen.begin(text);
-        let picture = Picture::take(&self.client, &self.victims)?;
+        let picture = Picture::take(&self.api, &self.victims)?;
         let (vertices, edges) = (picture.count("vertexNum"), picture.count("edgeNum"));
         step.done(&format!("{} vertices, {} edges", grouped(vertices), grouped(edges)));
         Ok(picture)
@@ -128,10 +130,10 @@ impl Stage {
         let path = format!("/v2/{{p}}/graphs/{}/backups", self.graph);
         self.screen.say("Now one call, without a body:");
         let step = self.screen.begin("add a backup");
-        let reply = self.client.post_nothing(&path)?;
-        self.client.follow(&self.graph, &reply, |part| step.progress(part))?;
+        let reply = self.api.post(&path, None)?;
+        self.follow(&reply, &step)?;
         let backup = reply.text("backup_id")?;
-        let list = self.client.get(&path)?.body["backup_list"].clone();
+        let list = self.api.get(&path)?.body["backup_list"].clone();
         let listed = list.as_array().into_iter().flatten().find(|item| item["id"] == backup);
         let listed = listed.and_then(|item| Some((item["name"].as_str()?, item["status"].as_str()?)));
         match listed {
@@ -139,7 +141,7 @@ impl Stage {
             _ => return Err(DemoError::NotProven("the backup is not in the list of the graph".into())),
         }
         let curl =
-            ["curl -X POST -H \"X-Auth-Token: $TOKEN\" \\".into(), format!("    {}", self.client.url(&path))];
+            ["curl -X POST -H \"X-Auth-Token: $TOKEN\" \\".into(), format!("    {}", self.api.url(&path))];
         self.screen.command(&curl, &reply.body.to_string());
         Ok(backup)
     }
@@ -151,8 +153,8 @@ impl Stage {
         for batch in self.victims.edges.chunks(BATCH) {
             let edge = |(source, target): &(String, String)| json!({"source": source, "target": target, "label": "Depends"});
             let gone: Vec<Value> = batch.iter().map(edge).collect();
-            self.client
-                .post(&format!("{DATA}/edges/action?action_id=batch-delete"), &json!({"edges": gone}))?;
+            let path = format!("{DATA}/edges/action?action_id=batch-delete");
+            self.api.post(&path, Some(&json!({"edges": gone})))?;
         }
         step.done(&format!("{} edges are gone", grouped(self.victims.edges.len() as u64)));
         Ok(())
@@ -165,7 +167,7 @@ impl Stage {
         let change = |name: &String| json!({"vertex": name, "properties": properties});
         let changes: Vec<Value> = self.victims.falsified.iter().map(change).collect();
         let path = format!("{DATA}/vertices/properties/action?action_id=batch-update");
-        self.client.post(&path, &json!({"vertices": changes}))?;
+        self.api.post(&path, Some(&json!({"vertices": changes})))?;
         step.done("version 0.0-broken, no size");
         Ok(())
     }
@@ -174,23 +176,30 @@ impl Stage {
         self.screen.say("And back:");
         let step = self.screen.begin("stop the graph");
         let reply = self.operate("stop", &json!({}))?;
-        self.client.follow(&self.graph, &reply, |part| step.progress(part))?;
+        self.follow(&reply, &step)?;
         step.done("");
         let step = self.screen.begin("start it from the backup");
         let reply = self.operate("start", &json!({"graph_backup_id": backup}))?;
-        self.client.follow(&self.graph, &reply, |part| step.progress(part))?;
-        self.client.wait_status(&self.graph, "200")?;
+        self.follow(&reply, &step)?;
+        client::wait_status(&self.api, &self.graph, "200")?;
         step.done("it runs");
         Ok(())
     }
 
     fn operate(&self, operation: &str, body: &Value) -> Result<Reply, DemoError> {
-        self.client.post(&format!("/v2/{{p}}/graphs/{}/{operation}", self.graph), body)
+        let path = format!("/v2/{{p}}/graphs/{}/{operation}", self.graph);
+        Ok(self.api.post(&path, Some(body))?)
+    }
+
+    /// Follows the job that an answer names to a good end, and gives what it says then.
+    fn follow(&self, reply: &Reply, step: &Step<'_>) -> Result<Value, DemoError> {
+        let tell = |job: &Value| step.progress(job["job_progress"].as_f64().unwrap_or_default());
+        Ok(self.api.follow(&self.graph, &reply.text("job_id")?, tell)?.body)
     }
 
     /// How to go on by hand.
     fn invite(&self, place: &Place) {
-        let credentials = &self.client.credentials;
+        let credentials = &self.credentials;
         let kept = if place.keeps_data { "keeps" } else { "removes" };
         self.screen
             .say(&format!("The server goes on. Ctrl-C stops it and {kept} its data. Try it yourself:"));
@@ -202,10 +211,10 @@ impl Stage {
             ("graph", format!("debian, {}", self.graph)),
             ("data", place.data.display().to_string()),
         ]);
-        let summary = self.client.url(&format!("{DATA}/summary?label_details=true"));
+        let summary = self.api.url(&format!("{DATA}/summary?label_details=true"));
         self.screen.command(
             &[
-                format!("TOKEN={}", self.client.token),
+                format!("TOKEN={}", self.api.token().unwrap_or_default()),
                 "curl -H \"X-Auth-Token: $TOKEN\" \\".into(),
                 format!("    \"{summary}\""),
             ],
