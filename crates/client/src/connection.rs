@@ -143,8 +143,12 @@ impl Common {
     /// The address that was asked for.
     pub(crate) fn url(&self) -> Result<String, Error> {
         let url = self.url.as_deref().unwrap_or(DEFAULT_URL).trim_end_matches('/');
-        let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-        match host {
+        if url.starts_with("https://") {
+            return Err(Error::Usage(format!(
+                "[{url}] asks for TLS, and this client speaks plain HTTP; reach the server through a tunnel"
+            )));
+        }
+        match url.strip_prefix("http://") {
             Some(host) if !host.is_empty() && !host.contains(['@', '?', '#', ' ']) => Ok(url.into()),
             _ => Err(Error::Usage(format!("[{url}] is no address such as {DEFAULT_URL}"))),
         }
@@ -174,7 +178,7 @@ mod tests {
         for (given, expected) in [
             (None, Some(DEFAULT_URL)),
             (Some("http://h:1/"), Some("http://h:1")),
-            (Some("https://h"), Some("https://h")),
+            (Some("https://h"), None),
             (Some("h:1"), None),
             (Some("http://"), None),
             (Some("http://user:word@h"), None),
