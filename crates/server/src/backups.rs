@@ -129,16 +129,16 @@ pub(crate) fn adopt(
     .map(|_| ())
 }
 
-/// Refuses a backup that a graph cannot be started from.
-pub(crate) fn usable(
-    db: &Connection,
-    project: &ProjectId,
-    graph: &GraphId,
-    backup: &BackupId,
-) -> Result<(), ApiError> {
-    match status(db, project, graph, backup)?.as_deref() {
+/// The graph whose backup this is, which may be gone. Refuses a backup that no graph can be
+/// started from.
+pub(crate) fn usable(db: &Connection, project: &ProjectId, backup: &BackupId) -> Result<GraphId, ApiError> {
+    let found: Option<(GraphId, String)> = db
+        .prepare_cached("SELECT graph_id, status FROM backups WHERE id = ?1 AND project_id = ?2")?
+        .query_row(params![backup, project], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
         None => Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]"))),
-        Some("success") => Ok(()),
+        Some((graph, status)) if status == "success" => Ok(graph),
         Some(_) => Err(ApiError::about(Code::BackupFailed, format!("[{backup}]"))),
     }
 }

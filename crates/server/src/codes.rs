@@ -54,14 +54,22 @@ codes! {
     ObjectAbsent            "GES.7017" 400 "The object or bucket does not exist in OBS.";
     GraphQuota              "GES.7018" 400 "The quota of graphs or edges is reached.";
     BackupQuota             "GES.7019" 400 "The quota of backups is reached.";
+    SecurityGroup           "GES.7022" 400 "The security group is not legal.";
     SizeIndex               "GES.7023" 400 "The graph size type index is not legal.";
     BackupAbsent            "GES.7024" 400 "The backup does not exist or has been deleted.";
+    EipBindType             "GES.7031" 400 "The EIP bind type is not legal: auto_assign or bind_existing.";
+    EipId                   "GES.7033" 400 "The EIP id is not legal.";
+    NotNewer                "GES.7036" 400 "The version to upgrade to is not newer than the current one.";
     GraphNotStopped         "GES.7037" 400 "The graph is not stopped.";
+    EipBound                "GES.7038" 400 "An EIP is bound already.";
+    EipNotBound             "GES.7039" 400 "No EIP is bound.";
     BackupFailed            "GES.7040" 400 "The chosen backup did not succeed.";
     GraphCreating           "GES.7042" 400 "The graph is still being created.";
     ParameterMissing        "GES.7049" 400 "A mandatory parameter is missing.";
     ParameterEmpty          "GES.7050" 400 "A parameter is empty.";
     Architecture            "GES.7052" 400 "The CPU architecture is not legal.";
+    SizeFixed               "GES.7056" 400 "A graph of this size cannot be resized.";
+    SizeTarget              "GES.7057" 400 "The size to resize to is not legal.";
     MetadataTooLarge        "GES.7069" 400 "The metadata file is larger than 10 MB.";
     MetadataUnreadable      "GES.7070" 400 "The metadata file cannot be parsed.";
     // The engine, as far as management calls and jobs quote it.

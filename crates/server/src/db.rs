@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// In order; the position plus one is the schema's version (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_sizes.sql")];
 
 /// One connection that everybody takes in turn: SQLite has one writer anyway, and reads take
 /// microseconds.

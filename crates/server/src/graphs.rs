@@ -1,10 +1,15 @@
 //! Graphs on the management plane.
 
+mod begin;
 mod create;
 pub(crate) mod files;
 mod lifecycle;
+mod network;
 pub(crate) mod record;
+mod scenes;
+pub(crate) mod sizes;
 pub(crate) mod states;
+mod upgrade;
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -26,6 +31,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/v2/{project}/graphs", get(list).post(create::create))
         .route("/v2/{project}/graphs/quotas", get(quotas))
+        .route("/v2/{project}/graphs/scenes", get(scenes::list))
         .route("/v2/{project}/graphs/{graph}", get(show).delete(lifecycle::delete))
         .route("/v2/{project}/graphs/{graph}/start", post(lifecycle::start))
         .route("/v2/{project}/graphs/{graph}/stop", post(lifecycle::stop))
@@ -33,6 +39,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v2/{project}/graphs/{graph}/clear-graph", post(lifecycle::clear))
         .route("/v2/{project}/graphs/{graph}/import-graph", post(files::import))
         .route("/v2/{project}/graphs/{graph}/export-graph", post(files::export))
+        .route("/v2/{project}/graphs/{graph}/upgrade", post(upgrade::upgrade))
+        .route("/v2/{project}/graphs/{graph}/resize", post(sizes::resize))
+        .route("/v2/{project}/graphs/{graph}/expand", post(sizes::expand))
+        .route("/v2/{project}/graphs/{graph}/bind-eip", post(network::bind_eip))
+        .route("/v2/{project}/graphs/{graph}/unbind-eip", post(network::unbind_eip))
+        .route("/v2/{project}/graphs/{graph}/sg/change", post(network::change_security_group))
+        .route("/v2/{project}/graphs/{graph}/scenes/register", post(scenes::register))
+        .route("/v2/{project}/graphs/{graph}/scenes/unregister", post(scenes::unregister))
 }
 
 async fn list(

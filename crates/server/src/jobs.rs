@@ -48,7 +48,8 @@ pub(crate) struct End {
     pub(crate) also: Option<Also>,
 }
 
-type Also = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
+/// What becomes true with the end of a job, in the same transaction.
+pub(crate) type Also = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
 
 impl End {
     pub(crate) fn success(status: Status) -> Self {

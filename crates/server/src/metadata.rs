@@ -154,14 +154,11 @@ fn store_row(app: &App, project: &ProjectId, wanted: &Wanted) -> Result<Json<Val
                 return Err(ApiError::about(Code::MetadataExists, format!("[{}]", wanted.name)));
             }
             Some(id) => id,
-            None => MetadataId(app.ambient().uuid()),
+            None => {
+                check_quota(db, project)?;
+                MetadataId(app.ambient().uuid())
+            }
         };
-        let used: i64 =
-            db.query_row("SELECT count(*) FROM metadata WHERE project_id = ?1", [project], |row| row.get(0))?;
-        if used >= i64::from(MAX_METADATA) {
-            let text = format!("A project has at most {MAX_METADATA} metadata files.");
-            return Err(ApiError::about(Code::BadParameter, text));
-        }
         db.execute(
             "INSERT INTO metadata (id, project_id, name, description, path, labels, created, updated, encrypted, master_key_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)
@@ -174,6 +171,16 @@ fn store_row(app: &App, project: &ProjectId, wanted: &Wanted) -> Result<Json<Val
         )?;
         Ok(Json(json!({"id": id.as_str(), "name": wanted.name})))
     })
+}
+
+fn check_quota(db: &Connection, project: &ProjectId) -> Result<(), ApiError> {
+    let used: i64 =
+        db.query_row("SELECT count(*) FROM metadata WHERE project_id = ?1", [project], |row| row.get(0))?;
+    if used >= i64::from(MAX_METADATA) {
+        let text = format!("A project has at most {MAX_METADATA} metadata files.");
+        return Err(ApiError::about(Code::BadParameter, text));
+    }
+    Ok(())
 }
 
 async fn list(

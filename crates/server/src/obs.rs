@@ -2,10 +2,11 @@
 //! reached. Each project has buckets of its own.
 
 mod files;
+mod list;
 mod path;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
 pub(crate) use self::files::{Buckets, Draft};
+use self::list::{Listed, Wanted};
 pub(crate) use self::path::{ObjectPath, PathError, is_legal as is_legal_path};
 use crate::app::App;
 use crate::codes::Code;
@@ -44,26 +46,43 @@ async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(bucket): Path<String>,
-    Query(parameters): Query<std::collections::HashMap<String, String, rustc_hash::FxBuildHasher>>,
+    parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
-    let parameters: Parameters = Query(parameters);
-    let prefix = parameters.get("prefix").cloned().unwrap_or_default();
-    list_below(app, caller, bucket, prefix).await
+    let wanted = wanted(&parameters, parameters.get("prefix").cloned().unwrap_or_default())?;
+    list_below(app, caller, bucket, wanted).await
+}
+
+/// The most keys that one page names, and how many it does if nothing is said.
+const PAGE: usize = 1000;
+
+fn wanted(parameters: &Parameters, prefix: String) -> Result<Wanted, ApiError> {
+    let limit = match parameters.get("limit").map(String::as_str) {
+        None | Some("") => Some(PAGE),
+        Some(text) => text.parse().ok().filter(|limit| *limit > 0),
+    };
+    let refuse = || ApiError::about(Code::BadParameter, "[limit] must be a whole number from 1.");
+    let limit = limit.ok_or_else(refuse)?.min(PAGE);
+    Ok(Wanted { prefix, marker: parameters.get("marker").cloned().unwrap_or_default(), limit })
 }
 
 async fn list_below(
     app: App,
     caller: Caller,
     bucket: String,
-    prefix: String,
+    wanted: Wanted,
 ) -> Result<Json<Value>, ApiError> {
     object(&bucket, "any")?;
     let buckets = Buckets::new(app.buckets(&caller.project));
     blocking(move || {
-        let entries = buckets.keys(&bucket).map_err(|error| failed(error, Code::NoSuchBucket))?;
-        let entries = entries.into_iter().filter(|(key, _)| key.starts_with(&prefix));
-        let entries: Vec<Value> = entries.map(|(key, size)| json!({"key": key, "size": size})).collect();
-        Ok(Json(json!({"bucket": bucket, "prefix": prefix, "objects": entries})))
+        let listed = list::list(&buckets.bucket(&bucket), &wanted);
+        let Listed { objects, truncated } = listed.map_err(|error| failed(error, Code::NoSuchBucket))?;
+        let next = objects.last().filter(|_| truncated).map(|(key, _)| key.clone());
+        let objects: Vec<Value> =
+            objects.into_iter().map(|(key, size)| json!({"key": key, "size": size})).collect();
+        Ok(Json(json!({
+            "bucket": bucket, "prefix": wanted.prefix, "objects": objects,
+            "is_truncated": truncated, "next_marker": next,
+        })))
     })
     .await
 }
@@ -99,11 +118,12 @@ async fn read(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path((bucket, key)): Path<(String, String)>,
+    parameters: Parameters,
 ) -> Result<Response, ApiError> {
     if key.ends_with('/') {
         // A folder: the keys below it.
         object(&bucket, key.trim_end_matches('/'))?;
-        return Ok(list_below(app, caller, bucket, key).await?.into_response());
+        return Ok(list_below(app, caller, bucket, wanted(&parameters, key)?).await?.into_response());
     }
     let (file, size) = open(&app, &caller, &bucket, &key).await?;
     let headers = [

@@ -16,8 +16,7 @@ use super::error::{DataError, Operation};
 use super::request::Change;
 use crate::app::App;
 use crate::codes::Code;
-use crate::graphs::record;
-use crate::graphs::states::Status;
+use crate::graphs::{record, sizes};
 use crate::http::auth::Caller;
 use crate::http::body;
 use crate::http::error::ApiError;
@@ -117,11 +116,11 @@ impl Target {
         let row = row.ok_or_else(|| DataError::NoGraph(name.into()))?;
         let refused = || DataError::NotRunning { graph: name.into(), status: row.status as u16 };
         // While an import or a clearing is under way, other writes would not mix with it.
-        if !operation.reads() && !matches!(row.status, Status::Running | Status::Exporting) {
+        if !operation.reads() && !row.status.takes_writes() {
             return Err(refused());
         }
         let graph = app.graph(&row.id).map_err(|_| refused())?;
-        let edge_limit = record::edge_limit(&row.size_index);
+        let edge_limit = sizes::edge_limit(&row.size_index);
         Ok(Self { graph, multi_label: row.multi_label(), edge_limit })
     }
 }

@@ -1,3 +1,5 @@
+//! Creating a graph: what can be asked for, and what of it is a label.
+
 use axum::extract::State;
 use axum::{Extension, Json};
 use model::{Schema, SchemaMode};
@@ -5,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::record::{self, GraphRow};
 use super::states::Status;
+use super::{network, sizes};
 use crate::app::App;
 use crate::codes::Code;
 use crate::http::auth::Caller;
@@ -15,8 +18,7 @@ use crate::ids::GraphId;
 use crate::jobs::{self, End};
 
 /// Recorded as given and shown again: on one's own machine these are labels.
-const TEXTS: &[&str] =
-    &["vpc_id", "subnet_id", "security_group_id", "crypt_algorithm", "sort_key_type", "master_key_id"];
+const TEXTS: &[&str] = &["vpc_id", "subnet_id", "security_group_id"];
 const FLAGS: &[&str] = &[
     "enable_https",
     "enable_rbac",
@@ -24,6 +26,12 @@ const FLAGS: &[&str] = &[
     "enable_hyg",
     "enable_multi_label",
     "is_dynamic_graph",
+];
+/// Fields of a few words, and the words.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("crypt_algorithm", &["generalCipher", "SMcompatible"]),
+    ("product_type", &["InMemory", "Persistence"]),
+    ("sort_key_type", &["int", "string", "varString"]),
 ];
 
 pub(super) async fn create(
@@ -44,6 +52,7 @@ pub(super) async fn create(
             if record::find_by_name(db, &graph.project, &graph.name)?.is_some() {
                 return Err(ApiError::about(Code::GraphNameTaken, format!("[{}]", graph.name)));
             }
+            network::check_free(db, &graph.project, &graph)?;
             record::insert(db, &graph)?;
             jobs::note(&app, db, graph.clone(), "CreateGraph")
         })
@@ -70,14 +79,8 @@ fn parse(app: &App, caller: &Caller, body: &Fields) -> Result<GraphRow, ApiError
     if !is_name(&name) {
         return Err(ApiError::about(Code::GraphName, "[graph.name]"));
     }
-    let size_index = match graph.get("graph_size_type_index") {
-        // Older clients send a number.
-        Some(Value::Number(number)) => number.to_string(),
-        _ => graph.text("graph_size_type_index")?,
-    };
-    if record::edge_limit(&size_index).is_none() {
-        return Err(ApiError::about(Code::SizeIndex, "[graph.graph_size_type_index]"));
-    }
+    let size_index = sizes::parse(&graph)?;
+    refuse_encryption(&graph)?;
     let schema_mode = graph.optional_text("schema_mode")?.unwrap_or_else(|| "closed".into());
     if !["closed", "open"].contains(&schema_mode.as_str()) {
         return Err(ApiError::about(Code::BadParameter, "[graph.schema_mode] must be closed or open."));
@@ -88,8 +91,12 @@ fn parse(app: &App, caller: &Caller, body: &Fields) -> Result<GraphRow, ApiError
         project: caller.project.clone(),
         name,
         status: Status::Creating,
-        fields: recorded(&graph)?,
+        fields: recorded(app, &graph)?,
+        origin_size_index: size_index.clone(),
         size_index,
+        resized: None,
+        replicas: 1,
+        expanded: None,
         schema_mode,
         created_by: caller.user_name.clone(),
         created: now,
@@ -106,7 +113,20 @@ fn is_name(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-fn recorded(graph: &Fields) -> Result<Map<String, Value>, ApiError> {
+/// Nothing is encrypted at rest, and nobody is to believe that it is.
+fn refuse_encryption(graph: &Fields) -> Result<(), ApiError> {
+    let Some(wanted) = graph.object("encryption")? else { return Ok(()) };
+    if wanted.flag("enable")?.unwrap_or(false) {
+        let text = format!(
+            "{} is not supported: keep the data directory on an encrypted disk.",
+            wanted.at("enable")
+        );
+        return Err(ApiError::about(Code::BadParameter, text));
+    }
+    Ok(())
+}
+
+fn recorded(app: &App, graph: &Fields) -> Result<Map<String, Value>, ApiError> {
     let mut fields = Map::new();
     for name in TEXTS {
         if let Some(text) = graph.optional_text(name)? {
@@ -118,22 +138,33 @@ fn recorded(graph: &Fields) -> Result<Map<String, Value>, ApiError> {
             fields.insert((*name).into(), flag.into());
         }
     }
+    for (name, words) in CHOICES {
+        if let Some(word) = choice(graph, name, words)? {
+            fields.insert((*name).into(), word.into());
+        }
+    }
     if let Some(arch) = graph.optional_text("arch")? {
         if !["x86_64", "aarch64"].contains(&arch.as_str()) {
             return Err(ApiError::about(Code::Architecture, "[graph.arch]"));
         }
         fields.insert("arch".into(), arch.into());
     }
-    if let Some(product) = graph.optional_text("product_type")? {
-        if !["InMemory", "Persistence"].contains(&product.as_str()) {
-            let text = "[graph.product_type] must be InMemory or Persistence.";
-            return Err(ApiError::about(Code::BadParameter, text));
-        }
-        fields.insert("product_type".into(), product.into());
-    }
     if let Some(flag) = graph.flag("enable_multi_az")? {
         // Text, as clients read it.
         fields.insert("is_multi_az".into(), flag.to_string().into());
+    }
+    if let Some(address) = network::of_new_graph(app, graph)? {
+        fields.insert("public_ip".into(), address);
+    }
+    if let Some(trace) = graph.object("lts_operation_trace")? {
+        trace.optional_text("audit_log_group_name")?;
+        fields.insert("enable_lts".into(), trace.flag("enable_audit")?.unwrap_or(false).into());
+    }
+    if let Some(kind) = vertex_id_type(graph)? {
+        fields.insert("vertex_id_type".into(), kind);
+    }
+    if let Some(ratio) = graph.count("capacity_ratio")? {
+        fields.insert("capacity_ratio".into(), ratio.into());
     }
     if let Some(tags) = graph.list("tags")? {
         fields.insert("tags".into(), tags.into());
@@ -144,4 +175,31 @@ fn recorded(graph: &Fields) -> Result<Map<String, Value>, ApiError> {
         fields.insert("sys_tags".into(), tags.iter().map(value).collect());
     }
     Ok(fields)
+}
+
+fn choice(fields: &Fields, name: &str, words: &[&str]) -> Result<Option<String>, ApiError> {
+    let Some(word) = fields.optional_text(name)?.filter(|word| !word.is_empty()) else { return Ok(None) };
+    if words.contains(&word.as_str()) {
+        return Ok(Some(word));
+    }
+    let text = format!("{} must be {}.", fields.at(name), words.join(" or "));
+    Err(ApiError::about(Code::BadParameter, text))
+}
+
+/// How ids are kept, which is a label: ids of any length up to the engine's limit are taken.
+fn vertex_id_type(graph: &Fields) -> Result<Option<Value>, ApiError> {
+    let Some(wanted) = graph.object("vertex_id_type")? else { return Ok(None) };
+    let Some(kind) = choice(&wanted, "id_type", &["fixedLengthString", "hash"])? else {
+        return Err(ApiError::about(Code::ParameterMissing, wanted.at("id_type")));
+    };
+    let length = wanted.count("id_length")?;
+    if length.is_some_and(|length| length > 128) {
+        let text = format!("{} must be 1 to 128.", wanted.at("id_length"));
+        return Err(ApiError::about(Code::BadParameter, text));
+    }
+    match (kind.as_str(), length) {
+        ("fixedLengthString", None) => Err(ApiError::about(Code::ParameterMissing, wanted.at("id_length"))),
+        (_, None) => Ok(Some(json!({"id_type": kind}))),
+        (_, Some(length)) => Ok(Some(json!({"id_type": kind, "id_length": length}))),
+    }
 }

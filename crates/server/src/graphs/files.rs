@@ -13,15 +13,14 @@ use transfer::{
     Watch,
 };
 
-use super::record;
+use super::begin::{GraphPath, begin, begun};
 use super::states::{Operation, Status};
+use super::{record, sizes};
 use crate::app::App;
 use crate::codes::Code;
 use crate::http::auth::Caller;
-use crate::http::blocking;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
-use crate::ids::GraphId;
 use crate::jobs::{self, End, Job};
 use crate::obs::{Buckets, ObjectPath, is_legal_path};
 
@@ -34,24 +33,14 @@ struct Import {
 pub(super) async fn import(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path((_, graph)): Path<(String, GraphId)>,
+    Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let job = blocking(move || {
-        let wanted = parse_import(&body);
-        app.db().write(|db| {
-            // Which graph and in which state comes before what is wrong with the request.
-            let row = record::find(db, &caller.project, &graph)?;
-            let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            Operation::Import.begin(row.status).map_err(ApiError::new)?;
-            let wanted = wanted?;
-            Ok::<_, ApiError>((jobs::begin(&app, db, &caller.project, &graph, Operation::Import)?, wanted))
-        })
-    });
-    let (job, wanted) = job.await?;
-    let reply = json!({"job_id": job.id.as_str()});
+    let importing = begin(app, caller, graph, Operation::Import, move |_, _| parse_import(&body));
+    let (job, wanted) = importing.await?;
+    let reply = begun(&job);
     jobs::queue(job, move |job| run_import(job, wanted));
-    Ok(Json(reply))
+    Ok(reply)
 }
 
 fn parse_import(body: &Fields) -> Result<Import, ApiError> {
@@ -120,7 +109,7 @@ fn run_import(job: &Job, wanted: Import) -> End {
         Err(error) => return End::failure(error, Status::Running),
     };
     let edges = graph.snapshot().content().edges.count;
-    let limit = record::edge_limit(&job.graph.size_index).unwrap_or(u64::MAX);
+    let limit = sizes::edge_limit(&job.graph.size_index).unwrap_or(u64::MAX);
     import.edge_limit = Some(limit.saturating_sub(edges));
     import.multi_label = job.graph.multi_label();
     import.log_dir = import.log_dir.map(|dir| format!("{}/{}", dir.trim_end_matches('/'), job.id));
@@ -214,21 +203,12 @@ fn shown_files(before: &Map<String, Value>, report: &ImportReport, job: &Job) ->
 pub(super) async fn export(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path((_, graph)): Path<(String, GraphId)>,
+    Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let job = blocking(move || {
-        let wanted = parse_export(&body);
-        app.db().write(|db| {
-            let row = record::find(db, &caller.project, &graph)?;
-            let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            Operation::Export.begin(row.status).map_err(ApiError::new)?;
-            let wanted = wanted?;
-            Ok::<_, ApiError>((jobs::begin(&app, db, &caller.project, &graph, Operation::Export)?, wanted))
-        })
-    });
-    let (job, wanted) = job.await?;
-    let reply = json!({"job_id": job.id.as_str()});
+    let exporting = begin(app, caller, graph, Operation::Export, move |_, _| parse_export(&body));
+    let (job, wanted) = exporting.await?;
+    let reply = begun(&job);
     jobs::queue(job, move |job| {
         let exported = job.app.graph(&job.graph.id).and_then(|graph| {
             let report = transfer::export(&graph.snapshot(), &wanted, &Area::of(job), &Progress(job));
@@ -244,7 +224,7 @@ pub(super) async fn export(
             Err(error) => End::failure(error, Status::Running),
         }
     });
-    Ok(Json(reply))
+    Ok(reply)
 }
 
 fn parse_export(body: &Fields) -> Result<ExportJob, ApiError> {

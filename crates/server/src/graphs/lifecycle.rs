@@ -3,21 +3,21 @@
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use rusqlite::{Transaction, params};
-use serde_json::{Value, json};
+use serde_json::Value;
+use store::Pin;
 
-use super::record;
+use super::begin::{GraphPath, begin, begun};
 use super::states::{Operation, Status};
+use super::{record, sizes};
 use crate::app::App;
 use crate::backups;
 use crate::codes::Code;
+use crate::http::Parameters;
 use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
-use crate::http::{Parameters, blocking};
 use crate::ids::{BackupId, GraphId};
-use crate::jobs::{self, End, Job};
-
-type GraphPath = Path<(String, GraphId)>;
+use crate::jobs::{self, Also, End, Job};
 
 /// Begins an operation and gives its job the work to do.
 async fn operate(
@@ -27,12 +27,10 @@ async fn operate(
     operation: Operation,
     work: impl FnOnce(&Job) -> End + Send + 'static,
 ) -> Result<Json<Value>, ApiError> {
-    let job =
-        blocking(move || app.db().write(|db| jobs::begin(&app, db, &caller.project, &graph, operation)));
-    let job = job.await?;
-    let reply = json!({"job_id": job.id.as_str()});
+    let (job, ()) = begin(app, caller, graph, operation, |_, _| Ok(())).await?;
+    let reply = begun(&job);
     jobs::spawn(job, work);
-    Ok(Json(reply))
+    Ok(reply)
 }
 
 pub(super) async fn stop(
@@ -55,35 +53,65 @@ pub(super) async fn start(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let backup = body.optional_text("graph_backup_id")?.filter(|id| !id.is_empty()).map(BackupId);
-    let job = blocking(move || {
-        app.db().write(|db| {
-            let job = jobs::begin(&app, db, &caller.project, &graph, Operation::Start)?;
-            if let Some(backup) = &backup {
-                backups::usable(db, &caller.project, &graph, backup)?;
-            }
-            Ok((job, backup))
-        })
-    });
-    let (job, backup) = job.await?;
-    let reply = json!({"job_id": job.id.as_str()});
+    let (job, backup) = begin(app, caller, graph, Operation::Start, move |db, job| {
+        let backup = body.optional_text("graph_backup_id")?.filter(|id| !id.is_empty()).map(BackupId);
+        backup.map(|backup| restorable(db, job, &backup)).transpose()
+    })
+    .await?;
+    let reply = begun(&job);
     jobs::spawn(job, move |job| match open(job, backup.as_ref()) {
-        Ok(()) => End::success(Status::Running),
+        Ok(()) => End { also: opened(job, backup.as_ref()), ..End::success(Status::Running) },
         Err(error) => End::failure(error, Status::Stopped),
     });
-    Ok(Json(reply))
+    Ok(reply)
 }
 
-/// Opens a graph as it was, or as it was at a backup.
-fn open(job: &Job, backup: Option<&BackupId>) -> Result<(), ApiError> {
+/// A backup that a graph is to be started from, and what it brings along.
+struct Source {
+    pin: Pin,
+    /// Its vertices may have several labels.
+    multi_label: bool,
+}
+
+/// Any complete backup of the project will do, also one that outlived its graph; it must fit.
+fn restorable(db: &Transaction<'_>, job: &Job, backup: &BackupId) -> Result<Source, ApiError> {
+    let project = &job.graph.project;
+    let owner = backups::usable(db, project, backup)?;
+    let pin = job.app.pool(project)?.pin(owner.as_str(), backup.as_str())?;
+    let limit = sizes::edge_limit(&job.graph.size_index).unwrap_or(u64::MAX);
+    if pin.edges > limit {
+        let text =
+            format!("[graph_backup_id]: the backup has {} edges, the graph at most {limit}.", pin.edges);
+        return Err(ApiError::about(Code::GraphQuota, text));
+    }
+    let multi_label = record::find_any(db, project, &owner)?.is_some_and(|owner| owner.multi_label());
+    Ok(Source { pin, multi_label })
+}
+
+/// Opens a graph as it was, or as it or another was at a backup.
+fn open(job: &Job, source: Option<&Source>) -> Result<(), ApiError> {
     let (pool, id) = (job.app.pool(&job.graph.project)?, job.graph.id.as_str());
-    let graph = match backup {
+    let graph = match source {
         None => pool.open(id)?,
         // The store compares the restored content root with the backup's before it lets go.
-        Some(backup) => pool.restore(id, &pool.pin(id, backup.as_str())?)?,
+        Some(source) => pool.restore(id, &source.pin)?,
     };
     job.app.register(&job.graph.id, graph);
     Ok(())
+}
+
+/// What a started graph is: its schema comes from the store, as it may be that of another graph.
+fn opened(job: &Job, source: Option<&Source>) -> Option<Also> {
+    let mode = job.app.graph(&job.graph.id).ok()?.snapshot().schema().mode();
+    let mut graph = job.graph.clone();
+    if source.is_some_and(|source| source.multi_label) {
+        graph.fields.insert("enable_multi_label".into(), true.into());
+    }
+    let now = job.app.now();
+    Some(Box::new(move |db| {
+        record::set_schema_mode(db, &graph.id, mode)?;
+        record::set_fields(db, &graph.id, &graph.fields, now)
+    }))
 }
 
 pub(super) async fn restart(
@@ -147,24 +175,23 @@ pub(super) async fn delete(
         Some(keep) => keep,
         None => body.flag("keep_backup")?.unwrap_or(false),
     };
-    let job = blocking(move || {
-        app.db().write(|db| {
-            let job = jobs::begin(&app, db, &caller.project, &graph, Operation::Delete)?;
-            if keep {
-                drop_all_but_kept(db, &graph)?
-            } else {
-                drop_all(db, &graph)?
-            }
-            Ok::<_, ApiError>(job)
-        })
-    });
-    let job = job.await?;
-    let reply = json!({"job_id": job.id.as_str()});
+    // An address is a label of the graph and goes with it, whatever is asked for.
+    flag(&parameters, "delete_eip")?;
+    let (job, ()) = begin(app, caller, graph, Operation::Delete, move |db, job| {
+        if keep {
+            drop_all_but_kept(db, &job.graph.id)?
+        } else {
+            drop_all(db, &job.graph.id)?
+        }
+        Ok(())
+    })
+    .await?;
+    let reply = begun(&job);
     jobs::spawn(job, |job| match remove(job) {
         Ok(()) => End::success(Status::Deleted),
         Err(error) => End::failure(error, Status::Deleted),
     });
-    Ok(Json(reply))
+    Ok(reply)
 }
 
 fn drop_all(db: &Transaction<'_>, graph: &GraphId) -> rusqlite::Result<()> {

@@ -1,5 +1,6 @@
 //! Graphs in the database, and as clients see them.
 
+use model::SchemaMode;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,11 @@ pub(crate) struct GraphRow {
     pub(crate) name: String,
     pub(crate) status: Status,
     pub(crate) size_index: String,
+    /// The size it was created with.
+    pub(crate) origin_size_index: String,
+    pub(crate) resized: Option<Time>,
+    pub(crate) replicas: u32,
+    pub(crate) expanded: Option<Time>,
     pub(crate) schema_mode: String,
     pub(crate) created_by: String,
     pub(crate) created: Time,
@@ -29,35 +35,23 @@ pub(crate) struct GraphRow {
     pub(crate) files: Map<String, Value>,
 }
 
-/// The sizes a graph can have, and how many edges each holds.
-const SIZES: &[(&str, u64)] = &[
-    ("0", 10_000),
-    ("1", 1_000_000),
-    ("2", 10_000_000),
-    ("3", 100_000_000),
-    ("4", 1_000_000_000),
-    ("401", 2_000_000_000),
-    ("5", 10_000_000_000),
-    ("6", 100_000_000_000),
-];
-
-/// How many edges a graph of this size holds; `None` if there is no such size.
-pub(crate) fn edge_limit(size_index: &str) -> Option<u64> {
-    SIZES.iter().find(|(index, _)| *index == size_index).map(|(_, edges)| *edges)
-}
-
-const COLUMNS: &str =
-    "id, project_id, name, status, size_index, schema_mode, created_by, created, updated, fields, files";
+const COLUMNS: &str = "id, project_id, name, status, size_index, schema_mode, created_by, created, updated, fields, files, \
+     origin_size_index, resized, replicas, expanded";
 
 impl GraphRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let json = |text: String| serde_json::from_str(&text).unwrap_or_default();
+        let size_index: String = row.get(4)?;
         Ok(Self {
             id: row.get(0)?,
             project: row.get(1)?,
             name: row.get(2)?,
             status: Status::from_number(row.get(3)?).unwrap_or(Status::Faulty),
-            size_index: row.get(4)?,
+            origin_size_index: row.get::<_, Option<String>>(11)?.unwrap_or_else(|| size_index.clone()),
+            size_index,
+            resized: row.get(12)?,
+            replicas: row.get(13)?,
+            expanded: row.get(14)?,
             schema_mode: row.get(5)?,
             created_by: row.get(6)?,
             created: row.get(7)?,
@@ -76,6 +70,7 @@ impl GraphRow {
             "created_by": self.created_by,
             "status": self.status.text(),
             "graph_size_type_index": self.size_index,
+            "origin_graph_size_type_index": self.origin_size_index,
             "data_store_version": ENGINE_VERSION,
             "product_type": if self.size_index == "6" { "Persistence" } else { "InMemory" },
             "arch": "x86_64",
@@ -84,7 +79,7 @@ impl GraphRow {
             "az_code": "local-1a",
             "private_ip": "127.0.0.1",
             "traffic_ip_list": ["127.0.0.1"],
-            "replication": 1,
+            "replication": self.replicas,
             "schema_path": [],
             "edgeset_path": [],
             "vertexset_path": [],
@@ -102,10 +97,16 @@ impl GraphRow {
             "enable_hyg": false,
             "enable_https": false,
             "enable_multi_label": false,
+            "enable_lts": false,
             "schema_mode": self.schema_mode,
         });
         for (key, value) in self.fields.iter().chain(&self.files) {
             graph[key] = value.clone();
+        }
+        for (key, time) in [("resize_time", self.resized), ("expand_time", self.expanded)] {
+            if let Some(time) = time {
+                graph[key] = time.text().into();
+            }
         }
         if self.status == Status::Creating {
             graph["action_progress"] = "0".into();
@@ -171,7 +172,9 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<GraphRow>> {
 }
 
 pub(crate) fn insert(db: &Transaction<'_>, graph: &GraphRow) -> rusqlite::Result<()> {
-    let sql = format!("INSERT INTO graphs ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+    let sql = format!(
+        "INSERT INTO graphs ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    );
     db.execute(
         &sql,
         params![
@@ -186,6 +189,10 @@ pub(crate) fn insert(db: &Transaction<'_>, graph: &GraphRow) -> rusqlite::Result
             graph.updated,
             Value::Object(graph.fields.clone()).to_string(),
             Value::Object(graph.files.clone()).to_string(),
+            graph.origin_size_index,
+            graph.resized,
+            graph.replicas,
+            graph.expanded,
         ],
     )
     .map(|_| ())
@@ -222,4 +229,80 @@ pub(crate) fn set_files(
 ) -> rusqlite::Result<()> {
     let files = Value::Object(files.clone()).to_string();
     db.execute("UPDATE graphs SET files = ?2 WHERE id = ?1", params![id, files]).map(|_| ())
+}
+
+pub(crate) fn set_fields(
+    db: &Transaction<'_>,
+    id: &GraphId,
+    fields: &Map<String, Value>,
+    now: Time,
+) -> rusqlite::Result<()> {
+    let fields = Value::Object(fields.clone()).to_string();
+    db.execute("UPDATE graphs SET fields = ?2, updated = ?3 WHERE id = ?1", params![id, fields, now])
+        .map(|_| ())
+}
+
+pub(crate) fn set_size(db: &Transaction<'_>, id: &GraphId, index: &str, now: Time) -> rusqlite::Result<()> {
+    db.execute("UPDATE graphs SET size_index = ?2, resized = ?3 WHERE id = ?1", params![id, index, now])
+        .map(|_| ())
+}
+
+pub(crate) fn set_replicas(
+    db: &Transaction<'_>,
+    id: &GraphId,
+    replicas: u32,
+    now: Time,
+) -> rusqlite::Result<()> {
+    db.execute("UPDATE graphs SET replicas = ?2, expanded = ?3 WHERE id = ?1", params![id, replicas, now])
+        .map(|_| ())
+}
+
+/// What a start finds in the store: after a restore it is the schema of the backup's graph.
+pub(crate) fn set_schema_mode(db: &Transaction<'_>, id: &GraphId, mode: SchemaMode) -> rusqlite::Result<()> {
+    db.execute("UPDATE graphs SET schema_mode = ?2 WHERE id = ?1", params![id, mode_name(mode)]).map(|_| ())
+}
+
+/// A schema mode as clients name it.
+pub(crate) fn mode_name(mode: SchemaMode) -> &'static str {
+    match mode {
+        SchemaMode::Closed => "closed",
+        SchemaMode::Open => "open",
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A running graph of a size.
+    pub(crate) fn graph(size_index: &str, replicas: u32) -> GraphRow {
+        GraphRow {
+            id: GraphId("f1529b88-c958-493e-8452-fccfe932cde1".into()),
+            project: ProjectId("project".into()),
+            name: "people".into(),
+            status: Status::Running,
+            size_index: size_index.into(),
+            origin_size_index: size_index.into(),
+            resized: None,
+            replicas,
+            expanded: None,
+            schema_mode: "closed".into(),
+            created_by: "ann".into(),
+            created: Time(0),
+            updated: Time(0),
+            fields: Map::new(),
+            files: Map::new(),
+        }
+    }
+
+    #[test]
+    fn times_are_shown_once_there_are_any() {
+        let mut graph = graph("2", 3);
+        let shown = graph.describe();
+        assert!(shown.get("resize_time").is_none() && shown.get("expand_time").is_none());
+        graph.resized = Some(Time(1_623_160_513_000_000));
+        let shown = graph.describe();
+        assert_eq!(shown["resize_time"], "2021-06-08T13:55:13");
+        assert_eq!((&shown["replication"], &shown["origin_graph_size_type_index"]), (&json!(3), &json!("2")));
+    }
 }

@@ -1,21 +1,34 @@
-//! The state machine of a graph: which operation is possible in which state, and what it is
-//! refused with otherwise. The table at the end is the whole of it.
+//! The state machine of a graph: which operation is possible in which state, what the graph's
+//! state is while it runs, and what it is refused with otherwise. [`rule`] and [`Status::refusal`]
+//! are the whole of it; every handler asks [`Operation::begin`].
 
 use crate::codes::Code;
 
 /// A graph's state, by GES's number.
+///
+/// A graph here never is in 203, 206, 208, 210, 800 and 903: it does not roll back, prepare or
+/// freeze, and a backup hinders nothing. They are in the table because clients know them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     Creating = 100,
     Running = 200,
+    Upgrading = 201,
     Importing = 202,
+    RollingBack = 203,
     Exporting = 204,
     Clearing = 205,
+    PreparingResize = 206,
+    Resizing = 207,
+    UndoingResize = 208,
+    PreparingReplicas = 210,
+    AddingReplicas = 211,
     Faulty = 300,
     CreateFailed = 303,
     Deleted = 400,
+    Frozen = 800,
     Stopped = 900,
     Stopping = 901,
+    BackingUp = 903,
     Starting = 920,
 }
 
@@ -26,24 +39,85 @@ pub(crate) enum Operation {
     Import,
     Export,
     Clear,
+    Upgrade,
+    Resize,
+    Expand,
+    BindEip,
+    UnbindEip,
+    ChangeSecurityGroup,
+    RegisterScenes,
+    UnregisterScenes,
     Stop,
     Start,
     Restart,
     Delete,
 }
 
+/// One row of the state machine.
+struct Rule {
+    /// The job's name in the task centre.
+    job: &'static str,
+    /// Where it is possible.
+    from: &'static [Status],
+    /// The state while it runs; `None` where the graph stays in the one it is in.
+    during: Option<Status>,
+    /// What it is refused with where the state has no stronger reason of its own.
+    otherwise: Code,
+}
+
+#[rustfmt::skip]
+fn rule(operation: Operation) -> Rule {
+    use Operation::*;
+    use Status::*;
+    let rule = |job, from, during| Rule { job, from, during, otherwise: Code::GraphNotRunning };
+    match operation {
+        // A backup changes nothing and hinders nobody.
+        Backup              => rule("CreateBackup",        &[Running], None),
+        Import              => rule("ImportGraph",         &[Running], Some(Importing)),
+        Export              => rule("ExportGraph",         &[Running], Some(Exporting)),
+        Clear               => rule("ClearGraph",          &[Running], Some(Clearing)),
+        Upgrade             => rule("UpgradeGraph",        &[Running], Some(Upgrading)),
+        Resize              => rule("ResizeGraph",         &[Running], Some(Resizing)),
+        Expand              => rule("ExpandGraph",         &[Running], Some(AddingReplicas)),
+        BindEip             => rule("BindEip",             &[Running], None),
+        UnbindEip           => rule("UnbindEip",           &[Running], None),
+        ChangeSecurityGroup => rule("ChangeSecurityGroup", &[Running], None),
+        RegisterScenes      => rule("RegisterScenes",      &[Running], None),
+        UnregisterScenes    => rule("UnregisterScenes",    &[Running], None),
+        Stop                => rule("StopGraph",           &[Running], Some(Stopping)),
+        // Stopped or not is all that matters to a start.
+        Start               => Rule { otherwise: Code::GraphNotStopped,
+                             ..rule("StartGraph",          &[Stopped], Some(Starting)) },
+        // It ends what runs.
+        Restart             => rule("RestartGraph",        &[Running, Importing, Exporting, Clearing],
+                                                           Some(Stopping)),
+        // The only way out for a graph that failed or is frozen.
+        Delete              => rule("DeleteGraph",         &[Running, Stopped, Faulty, CreateFailed, Frozen],
+                                                           Some(Deleted)),
+    }
+}
+
 impl Status {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Creating,
         Self::Running,
+        Self::Upgrading,
         Self::Importing,
+        Self::RollingBack,
         Self::Exporting,
         Self::Clearing,
+        Self::PreparingResize,
+        Self::Resizing,
+        Self::UndoingResize,
+        Self::PreparingReplicas,
+        Self::AddingReplicas,
         Self::Faulty,
         Self::CreateFailed,
         Self::Deleted,
+        Self::Frozen,
         Self::Stopped,
         Self::Stopping,
+        Self::BackingUp,
         Self::Starting,
     ];
 
@@ -55,15 +129,39 @@ impl Status {
     pub(crate) fn text(self) -> String {
         (self as i64).to_string()
     }
+
+    /// Whether the data plane may write: not while something else replaces what it would change.
+    pub(crate) fn takes_writes(self) -> bool {
+        matches!(self, Self::Running | Self::Exporting | Self::Resizing | Self::AddingReplicas)
+    }
+
+    /// What most operations are refused with in this state, if it is not just "not running".
+    fn refusal(self) -> Option<Code> {
+        match self {
+            Self::Creating => Some(Code::GraphCreating),
+            Self::Deleted => Some(Code::GraphAbsent),
+            Self::Stopped | Self::Stopping => Some(Code::GraphStopped),
+            Self::BackingUp => Some(Code::GraphBackingUp),
+            _ => None,
+        }
+    }
 }
 
 impl Operation {
     #[cfg(test)]
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 16] = [
         Self::Backup,
         Self::Import,
         Self::Export,
         Self::Clear,
+        Self::Upgrade,
+        Self::Resize,
+        Self::Expand,
+        Self::BindEip,
+        Self::UnbindEip,
+        Self::ChangeSecurityGroup,
+        Self::RegisterScenes,
+        Self::UnregisterScenes,
         Self::Stop,
         Self::Start,
         Self::Restart,
@@ -72,40 +170,23 @@ impl Operation {
 
     /// The job's name in the task centre.
     pub(crate) fn job_name(self) -> &'static str {
-        match self {
-            Self::Backup => "CreateBackup",
-            Self::Import => "ImportGraph",
-            Self::Export => "ExportGraph",
-            Self::Clear => "ClearGraph",
-            Self::Stop => "StopGraph",
-            Self::Start => "StartGraph",
-            Self::Restart => "RestartGraph",
-            Self::Delete => "DeleteGraph",
-        }
+        rule(self).job
     }
 
     /// The state while it runs, or why it cannot run in this one.
     pub(crate) fn begin(self, status: Status) -> Result<Status, Code> {
-        use Code::{GraphAbsent, GraphCreating, GraphNotRunning, GraphNotStopped, GraphStopped};
-        use Status::{
-            Clearing, Creating, Deleted, Exporting, Importing, Running, Starting, Stopped, Stopping,
-        };
-        match (self, status) {
-            (_, Deleted) => Err(GraphAbsent),
-            // A restart ends what runs; deleting a graph that failed is the only way out.
-            (Self::Restart, Running | Importing | Exporting | Clearing) => Ok(Stopping),
-            (Self::Delete, Running | Stopped | Status::Faulty | Status::CreateFailed) => Ok(Deleted),
-            (_, Creating) => Err(GraphCreating),
-            (Self::Start, Stopped) => Ok(Starting),
-            (Self::Start, _) => Err(GraphNotStopped),
-            (_, Stopped | Stopping) => Err(GraphStopped),
-            // A backup changes nothing and hinders nobody, so the graph stays in its state.
-            (Self::Backup, Running) => Ok(Running),
-            (Self::Import, Running) => Ok(Importing),
-            (Self::Export, Running) => Ok(Exporting),
-            (Self::Clear, Running) => Ok(Clearing),
-            (Self::Stop, Running) => Ok(Stopping),
-            _ => Err(GraphNotRunning),
+        let rule = rule(self);
+        if rule.from.contains(&status) {
+            return Ok(rule.during.unwrap_or(status));
+        }
+        match (status.refusal(), rule.otherwise) {
+            // That it is not stopped says more than what else it does, unless it is not there yet
+            // or no longer.
+            (Some(Code::GraphStopped | Code::GraphBackingUp), Code::GraphNotStopped) => {
+                Err(Code::GraphNotStopped)
+            }
+            (Some(refusal), _) => Err(refusal),
+            (None, otherwise) => Err(otherwise),
         }
     }
 }
@@ -115,33 +196,78 @@ mod tests {
     use super::*;
 
     /// Every operation in every state: `.` is possible, else the last two digits of the code.
+    const TABLE: &str = "
+        operation           100 200 201 202 203 204 205 206 207 208 210 211 300 303 400 800 900 901 903 920
+        Backup              42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Import              42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Export              42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Clear               42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Upgrade             42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Resize              42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Expand              42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        BindEip             42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        UnbindEip           42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        ChangeSecurityGroup 42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        RegisterScenes      42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        UnregisterScenes    42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Stop                42  .   01  01  01  01  01  01  01  01  01  01  01  01  00  01  03  03  02  01
+        Start               42  37  37  37  37  37  37  37  37  37  37  37  37  37  00  37  .   37  37  37
+        Restart             42  .   01  .   01  .   .   01  01  01  01  01  01  01  00  01  03  03  02  01
+        Delete              42  .   01  01  01  01  01  01  01  01  01  01  .   .   00  .   .   03  02  01";
+
+    fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+        TABLE.lines().filter(|line| !line.trim().is_empty()).map(|line| line.split_whitespace().collect())
+    }
+
     #[test]
     fn every_operation_in_every_state() {
-        let table = "
-            operation 100 200 202 204 205 300 303 400 900 901 920
-            Backup    42  .   01  01  01  01  01  00  03  03  01
-            Import    42  .   01  01  01  01  01  00  03  03  01
-            Export    42  .   01  01  01  01  01  00  03  03  01
-            Clear     42  .   01  01  01  01  01  00  03  03  01
-            Stop      42  .   01  01  01  01  01  00  03  03  01
-            Start     42  37  37  37  37  37  37  00  .   37  37
-            Restart   42  .   .   .   .   01  01  00  03  03  01
-            Delete    42  .   01  01  01  .   .   00  .   03  01";
-        let mut lines = table.lines().map(str::split_whitespace).filter(|line| line.clone().count() > 0);
-        let states: Vec<Status> = lines
-            .next()
-            .unwrap()
-            .skip(1)
-            .map(|number| Status::from_number(number.parse().unwrap()).unwrap())
-            .collect();
-        assert_eq!(states, Status::ALL);
-        for (operation, mut line) in Operation::ALL.into_iter().zip(lines) {
-            assert_eq!(line.next().unwrap(), format!("{operation:?}"));
-            for (status, expected) in states.iter().zip(line) {
-                let found =
-                    operation.begin(*status).map_or_else(|code| code.code()[6..].to_owned(), |_| ".".into());
-                assert_eq!(found, expected, "{operation:?} in {status:?}");
+        let numbers: Vec<String> = Status::ALL.iter().map(|status| status.text()).collect();
+        assert_eq!(rows().next().unwrap()[1..], numbers);
+        let mut walked = 0;
+        for (operation, row) in Operation::ALL.into_iter().zip(rows().skip(1)) {
+            assert_eq!(row[0], format!("{operation:?}"));
+            assert_eq!(row.len(), Status::ALL.len() + 1, "{operation:?}");
+            for (status, expected) in Status::ALL.into_iter().zip(&row[1..]) {
+                let found = match operation.begin(status) {
+                    Ok(_) => ".".to_owned(),
+                    Err(code) => {
+                        assert_eq!((code.status(), &code.code()[..6]), (400, "GES.70"));
+                        code.code()[6..].to_owned()
+                    }
+                };
+                assert_eq!(found, *expected, "{operation:?} in {status:?}");
+                walked += 1;
             }
         }
+        assert_eq!(walked, Operation::ALL.len() * Status::ALL.len());
+        assert_eq!(rows().count(), Operation::ALL.len() + 1);
+    }
+
+    #[test]
+    fn what_a_graph_is_meanwhile() {
+        for (operation, during) in [
+            (Operation::Backup, 200),
+            (Operation::Import, 202),
+            (Operation::Export, 204),
+            (Operation::Clear, 205),
+            (Operation::Upgrade, 201),
+            (Operation::Resize, 207),
+            (Operation::Expand, 211),
+            (Operation::BindEip, 200),
+            (Operation::Stop, 901),
+            (Operation::Restart, 901),
+            (Operation::Delete, 400),
+        ] {
+            assert_eq!(operation.begin(Status::Running).unwrap() as i64, during, "{operation:?}");
+        }
+        assert_eq!(Operation::Start.begin(Status::Stopped), Ok(Status::Starting));
+    }
+
+    #[test]
+    fn numbers_are_read_back() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_number(status as i64), Some(status));
+        }
+        assert_eq!(Status::from_number(600), None);
     }
 }

@@ -60,6 +60,11 @@ impl Fields {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// A field as refusals name it, with the way to it.
+    pub(crate) fn at(&self, name: &str) -> String {
+        format!("[{}{name}]", self.path)
+    }
+
     fn wrong(&self, name: &str, expected: &str) -> ApiError {
         ApiError::about(Code::BadParameter, format!("[{}{name}] must be {expected}.", self.path))
     }
@@ -125,6 +130,16 @@ impl Fields {
         self.object(name)?.ok_or_else(|| self.missing(name))
     }
 
+    /// A list of objects that may be absent.
+    pub(crate) fn objects(&self, name: &str) -> Result<Option<Vec<Self>>, ApiError> {
+        let Some(items) = self.list(name)? else { return Ok(None) };
+        let object = |(index, item)| match item {
+            Value::Object(map) => Ok(Self { map, path: format!("{}{name}.{index}.", self.path) }),
+            _ => Err(self.wrong(name, "a list of objects")),
+        };
+        items.into_iter().enumerate().map(object).collect::<Result<_, _>>().map(Some)
+    }
+
     /// A list that may be absent.
     pub(crate) fn list(&self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
         match self.get(name) {
@@ -151,6 +166,11 @@ mod tests {
         assert!(said(inner.text("d").unwrap_err()).contains("[c.d]"));
         assert_eq!(fields.flag("f").unwrap(), Some(true));
         assert_eq!(fields.count("g").unwrap(), Some(3));
+        let fields = Fields::parse(br#"{"a":[{"b":1}],"c":[1]}"#).unwrap();
+        let item = fields.objects("a").unwrap().unwrap().remove(0);
+        assert!(said(item.text("b").unwrap_err()).contains("[a.0.b]"));
+        assert!(said(fields.objects("c").unwrap_err()).contains("[c]"));
+        assert!(fields.objects("d").unwrap().is_none());
         for bad in ["[", "[]", "null", "{\"a\"", "\"x\""] {
             assert_eq!(Fields::parse(bad.as_bytes()).unwrap_err().code, Code::RequestInvalid);
         }

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -61,7 +62,7 @@ impl Buckets {
     pub(crate) fn start(&self, path: &ObjectPath, name: &str) -> io::Result<Draft> {
         let target = self.resolve(path)?;
         let folder = target.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder)?;
+        make_folders(folder, &sync)?;
         if target.is_dir() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -88,12 +89,9 @@ impl Buckets {
         Ok(())
     }
 
-    /// All objects of a bucket, by key, with their sizes.
-    pub(crate) fn keys(&self, bucket: &str) -> io::Result<Vec<(String, u64)>> {
-        let mut keys = Vec::new();
-        collect(&self.root.join(bucket), "", &mut keys)?;
-        keys.sort();
-        Ok(keys)
+    /// The folder of a bucket.
+    pub(super) fn bucket(&self, bucket: &str) -> PathBuf {
+        self.root.join(bucket)
     }
 
     /// The object of this name, else all objects in the folder of this name, with their sizes.
@@ -128,16 +126,34 @@ fn collect(folder: &Path, prefix: &str, keys: &mut Vec<(String, u64)>) -> io::Re
     Ok(())
 }
 
+/// One maker of folders at a time: whoever finds a folder made must not get ahead of its sync.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Makes a folder and those above it, and makes each durable in the one above.
+fn make_folders(folder: &Path, sync: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(folder) {
+            // An object or a link came to be in its place: what is made below it will fail.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => folder.parent().map_or(Ok(()), sync)?,
+        }
+    }
+    if folder.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    OpenOptions::new().read(true).open(folder)?.sync_all()
+}
+
 impl Draft {
     /// Makes it an object, in the place of one that may be there, durably.
     pub(crate) fn publish(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
         self.published = true;
-        match self.target.parent() {
-            Some(folder) => OpenOptions::new().read(true).open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        self.target.parent().map_or(Ok(()), sync)
     }
 }
 
@@ -157,5 +173,46 @@ impl io::Write for Draft {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn new_folders_are_synced_in_the_ones_above() {
+        let home = tempfile::tempdir().unwrap();
+        let synced = RefCell::new(Vec::new());
+        let note = |folder: &Path| {
+            synced.borrow_mut().push(folder.strip_prefix(home.path()).unwrap().display().to_string());
+            Ok(())
+        };
+        make_folders(&home.path().join("project/bucket/dir"), &note).unwrap();
+        assert_eq!(synced.take(), ["", "project", "project/bucket"]);
+        make_folders(&home.path().join("project/bucket/other"), &note).unwrap();
+        assert_eq!(synced.take(), ["project/bucket"]);
+        make_folders(&home.path().join("project/bucket/other"), &note).unwrap();
+        assert_eq!(synced.take(), [""; 0]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_durable_is_not_used() {
+        let home = tempfile::tempdir().unwrap();
+        let fails = |_: &Path| Err(io::ErrorKind::StorageFull.into());
+        let made = make_folders(&home.path().join("bucket"), &fails);
+        assert_eq!(made.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn no_folder_is_made_below_an_object() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("object"), "x").unwrap();
+        for folder in ["object", "object/dir"] {
+            let made = make_folders(&home.path().join(folder), &sync);
+            assert!(made.is_err(), "{folder}");
+        }
     }
 }
