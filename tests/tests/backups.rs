@@ -205,6 +205,56 @@ fn deleting_a_graph_can_keep_its_backups() {
     }
 }
 
+/// The way back for a graph that is gone: a new one is started from what was kept.
+#[test]
+fn a_kept_backup_of_a_deleted_graph_starts_another_graph() {
+    let mut server = Server::start();
+    let client = server.admin();
+    let lost = client.create_graph_with("lost", &json!({"schema_mode": "open", "enable_multi_label": true}));
+    lost.add_vertices("person", &[("ann", json!({"age": [31]})), ("bob", json!({}))]);
+    lost.add_edges("knows", &[("ann", "bob")]);
+    lost.data_post("/vertices/ann/labels", json!({"label": "worker"})).ok();
+    let (before, backup) = (lost.summary(), lost.add_backup());
+    lost.add_vertices("person", &[("late", json!({}))]);
+    lost.delete("?keep_backup=true").ok();
+    until("the deletion", || (lost.get("").status == 404).then_some(()));
+
+    // Closed, and with something of its own, which goes.
+    let found = sample::people(&client, "found");
+    let own = found.add_backup();
+    found.restore(&backup);
+    assert_eq!(found.summary(), before);
+    let shown = found.show();
+    assert_eq!((&shown["schema_mode"], &shown["enable_multi_label"]), (&json!("open"), &json!(true)));
+    found.add_vertices("stranger", &[("eve", json!({}))]);
+    found.data_post("/vertices/bob/labels", json!({"label": "worker"})).ok();
+    let after = found.summary();
+
+    // It stands on its own: neither the backup nor the server is needed for it to stay.
+    client.delete(&lost.path(&format!("/backups/{}", backup.id))).ok();
+    let other = client.create_graph("other");
+    other.delete("").ok();
+    until("garbage to be collected", || (other.get("").status == 404).then_some(()));
+    server.crash();
+    assert_eq!(found.summary(), after);
+    found.restore(&own);
+    assert_eq!((found.counts(), &found.show()["schema_mode"]), ((4, 5), &json!("closed")));
+}
+
+#[test]
+fn a_graph_can_be_started_from_the_backup_of_a_living_one() {
+    let server = Server::start();
+    let client = server.admin();
+    let (one, other) = (sample::trio(&client, "one_graph"), client.create_graph("other_graph"));
+    let (root, backup) = (one.content_root(), one.add_backup());
+    other.restore(&backup);
+    assert_eq!((other.content_root(), one.content_root()), (root.clone(), root));
+    other.delete_vertices(&["ann"]);
+    one.add_vertices("person", &[("dan", json!({}))]);
+    assert_eq!((one.counts(), other.counts()), ((4, 2), (2, 1)), "they go their own ways");
+    assert_eq!((one.backups().len(), other.backups().len()), (1, 0));
+}
+
 #[test]
 fn many_backups_at_once_are_all_complete_or_refused() {
     let server = Server::start();

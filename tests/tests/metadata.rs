@@ -182,3 +182,15 @@ fn metadata_is_listed_page_by_page_up_to_its_quota() {
     };
     assert_eq!((page(""), page("?limit=100"), page("?limit=100&offset=45")), (10, 50, 5));
 }
+
+#[test]
+fn a_full_project_can_still_update_its_metadata() {
+    let server = Server::start();
+    let client = server.admin();
+    for number in 0..50 {
+        create(&client, &format!("people_{number}"));
+    }
+    client.post("/v2/{p}/graphs/metadatas", body("one_more", false)).refused(400, "GES.0001");
+    client.post("/v2/{p}/graphs/metadatas", body("people_7", true)).ok();
+    assert_eq!(client.get("/v2/{p}/graphs/metadatas").ok()["schema_count"], 50);
+}

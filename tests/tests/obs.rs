@@ -66,6 +66,43 @@ fn a_list_names_the_keys_of_a_bucket() {
 }
 
 #[test]
+fn a_list_comes_page_by_page() {
+    let server = Server::start();
+    let client = server.admin();
+    let keys: Vec<String> = (0..25).map(|n| format!("{}/key{n:02}", ["a", "b", "c"][n / 10])).collect();
+    for key in &keys {
+        client.upload(&format!("bucket/{key}"), "xyz");
+    }
+    let page = |query: &str| {
+        let list = client.get(&format!("/obs/bucket{query}")).ok();
+        let objects = list["objects"].as_array().expect("a list").clone();
+        assert!(objects.iter().all(|object| object["size"] == 3), "{list}");
+        let keys: Vec<String> =
+            objects.iter().map(|object| object["key"].as_str().expect("a key").to_owned()).collect();
+        assert_eq!(list["is_truncated"], list["next_marker"].is_string(), "{list}");
+        (keys, list["next_marker"].as_str().map(str::to_owned))
+    };
+    assert_eq!(page(""), (keys.clone(), None));
+    let (mut all, mut marker) = (Vec::new(), Some(String::new()));
+    while let Some(after) = marker {
+        let (keys, next) = page(&format!("?limit=7&marker={after}"));
+        assert!(keys.len() == 7 || next.is_none());
+        all.extend(keys);
+        marker = next;
+    }
+    assert_eq!(all, keys);
+    assert_eq!(page("?prefix=b/&limit=4"), (keys[10..14].to_vec(), Some(keys[13].clone())));
+    assert_eq!(page("/c/?limit=9"), (keys[20..].to_vec(), None));
+    assert_eq!(page("?marker=zzz"), (vec![], None));
+    assert_eq!(page("?limit=5000").0.len(), 25);
+    for limit in ["0", "-1", "many"] {
+        let refusal = client.get(&format!("/obs/bucket?limit={limit}"));
+        assert!(refusal.refused(400, "GES.0001").contains("[limit]"), "{refusal}");
+    }
+    client.get("/obs/nowhere").refused(404, "OBS.0003");
+}
+
+#[test]
 fn what_is_deleted_is_gone() {
     let server = Server::start();
     let client = server.admin();

@@ -150,6 +150,8 @@ impl DataError {
             Self::NoList(ElementList::Edges) => (400, "GES.8110"),
             Self::NoList(ElementList::Vertices) => (400, "GES.8214"),
             Self::NotLabelled { .. } => (400, "GES.8182"),
+            // The one code that the documents have for it, on whichever plane.
+            Self::EdgeLimit(_) => (400, "GES.7018"),
             Self::Schema(SchemaError::LabelExists { .. })
             | Self::Store(store::Error::Schema(SchemaError::LabelExists { .. })) => (400, "GES.8801"),
             _ => match self.kind() {
