@@ -6,8 +6,9 @@ use crate::codes::Code;
 
 /// A graph's state, by GES's number.
 ///
-/// A graph here never is in 203, 206, 208, 210, 800 and 903: it does not roll back, prepare or
-/// freeze, and a backup hinders nothing. They are in the table because clients know them.
+/// A graph here never is in 201, 203, 206, 208, 210, 800 and 903: there is nothing to upgrade, roll
+/// back, prepare or freeze, and a backup hinders nothing. They are in the table because clients
+/// know them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     Creating = 100,

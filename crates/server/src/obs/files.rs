@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -62,6 +62,7 @@ impl Buckets {
     pub(crate) fn start(&self, path: &ObjectPath, name: &str) -> io::Result<Draft> {
         let target = self.resolve(path)?;
         let folder = target.parent().unwrap_or(&self.root);
+        let _alone = folders();
         make_folders(folder, &sync)?;
         if target.is_dir() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -79,6 +80,7 @@ impl Buckets {
             _ => error,
         })?;
         let bucket = self.root.join(path.bucket());
+        let _alone = folders();
         let above = place.ancestors().skip(1).take_while(|folder| **folder != *bucket);
         for folder in above {
             // Fails where something else is left, which ends it.
@@ -126,12 +128,16 @@ fn collect(folder: &Path, prefix: &str, keys: &mut Vec<(String, u64)>) -> io::Re
     Ok(())
 }
 
-/// One maker of folders at a time: whoever finds a folder made must not get ahead of its sync.
-static MAKING: Mutex<()> = Mutex::new(());
+/// Held while folders come and go: whoever finds one made must not get ahead of its sync, and one
+/// that is made for an object must not go before the object is in it.
+static FOLDERS: Mutex<()> = Mutex::new(());
+
+fn folders() -> MutexGuard<'static, ()> {
+    FOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Makes a folder and those above it, and makes each durable in the one above.
 fn make_folders(folder: &Path, sync: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<()> {
-    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
         match fs::create_dir(folder) {

@@ -28,7 +28,7 @@ fn every_refusal_has_its_code() {
         (ChangeSchema, DataError::Field { field: "f".into(), expected: "x" }, (400, "GES.8005")),
         (ChangeSchema, exists().into(), (400, "GES.8801")),
         (ChangeSchema, store::Error::from(exists()).into(), (400, "GES.8801")),
-        (ChangeEdges, DataError::EdgeLimit(7), (400, "GES.8000")),
+        (ChangeEdges, DataError::EdgeLimit(7), (400, "GES.7018")),
         (Summary, store::Error::GraphClosed { graph: "g".into() }.into(), (400, "GES.8601")),
         (Summary, store::Error::LogFailed { reason: "r".into() }.into(), (503, "GES.8602")),
         (Summary, corrupt().into(), (500, "GES.8006")),
