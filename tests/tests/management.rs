@@ -221,6 +221,7 @@ fn what_was_asked_for_is_shown() {
 fn every_operation_is_refused_by_the_state_of_the_graph() {
     let mut server = Server::start();
     server.announce("cannot be opened");
+    server.announce("stored data are damaged");
     let client = server.admin();
     let (stopped, deleted, faulty) =
         (client.create_graph("stopped"), client.create_graph("deleted"), client.create_graph("faulty"));
