@@ -48,8 +48,7 @@ pub(crate) struct End {
     pub(crate) also: Option<Also>,
 }
 
-/// What becomes true with the end of a job, in the same transaction.
-pub(crate) type Also = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
+type Also = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
 
 impl End {
     pub(crate) fn success(status: Status) -> Self {

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
+use model::SchemaMode;
 use rusqlite::{Transaction, params};
 use serde_json::Value;
 use store::Pin;
@@ -17,7 +18,7 @@ use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::ids::{BackupId, GraphId};
-use crate::jobs::{self, Also, End, Job};
+use crate::jobs::{self, End, Job};
 
 /// Begins an operation and gives its job the work to do.
 async fn operate(
@@ -60,58 +61,51 @@ pub(super) async fn start(
     .await?;
     let reply = begun(&job);
     jobs::spawn(job, move |job| match open(job, backup.as_ref()) {
-        Ok(()) => End { also: opened(job, backup.as_ref()), ..End::success(Status::Running) },
+        Ok(mode) => {
+            // The backup may be of a graph with another mode.
+            let id = job.graph.id.clone();
+            End {
+                also: Some(Box::new(move |db| record::set_schema_mode(db, &id, mode))),
+                ..End::success(Status::Running)
+            }
+        }
         Err(error) => End::failure(error, Status::Stopped),
     });
     Ok(reply)
 }
 
-/// A backup that a graph is to be started from, and what it brings along.
-struct Source {
-    pin: Pin,
-    /// Its vertices may have several labels.
-    multi_label: bool,
-}
-
 /// Any complete backup of the project will do, also one that outlived its graph; it must fit.
-fn restorable(db: &Transaction<'_>, job: &Job, backup: &BackupId) -> Result<Source, ApiError> {
-    let project = &job.graph.project;
+fn restorable(db: &Transaction<'_>, job: &Job, backup: &BackupId) -> Result<Pin, ApiError> {
+    let (graph, project) = (&job.graph, &job.graph.project);
     let owner = backups::usable(db, project, backup)?;
     let pin = job.app.pool(project)?.pin(owner.as_str(), backup.as_str())?;
-    let limit = sizes::edge_limit(&job.graph.size_index).unwrap_or(u64::MAX);
+    let limit = sizes::edge_limit(&graph.size_index).unwrap_or(u64::MAX);
     if pin.edges > limit {
         let text =
             format!("[graph_backup_id]: the backup has {} edges, the graph at most {limit}.", pin.edges);
         return Err(ApiError::about(Code::GraphQuota, text));
     }
-    let multi_label = record::find_any(db, project, &owner)?.is_some_and(|owner| owner.multi_label());
-    Ok(Source { pin, multi_label })
+    let owner = record::find_any(db, project, &owner)?;
+    if !graph.multi_label() && owner.is_some_and(|owner| owner.multi_label()) {
+        // Before the data, so that no crash leaves vertices of several labels where none may be.
+        let mut fields = graph.fields.clone();
+        fields.insert("enable_multi_label".into(), true.into());
+        record::set_fields(db, &graph.id, &fields, job.app.now())?;
+    }
+    Ok(pin)
 }
 
 /// Opens a graph as it was, or as it or another was at a backup.
-fn open(job: &Job, source: Option<&Source>) -> Result<(), ApiError> {
+fn open(job: &Job, backup: Option<&Pin>) -> Result<SchemaMode, ApiError> {
     let (pool, id) = (job.app.pool(&job.graph.project)?, job.graph.id.as_str());
-    let graph = match source {
+    let graph = match backup {
         None => pool.open(id)?,
         // The store compares the restored content root with the backup's before it lets go.
-        Some(source) => pool.restore(id, &source.pin)?,
+        Some(pin) => pool.restore(id, pin)?,
     };
+    let mode = graph.snapshot().schema().mode();
     job.app.register(&job.graph.id, graph);
-    Ok(())
-}
-
-/// What a started graph is: its schema comes from the store, as it may be that of another graph.
-fn opened(job: &Job, source: Option<&Source>) -> Option<Also> {
-    let mode = job.app.graph(&job.graph.id).ok()?.snapshot().schema().mode();
-    let mut graph = job.graph.clone();
-    if source.is_some_and(|source| source.multi_label) {
-        graph.fields.insert("enable_multi_label".into(), true.into());
-    }
-    let now = job.app.now();
-    Some(Box::new(move |db| {
-        record::set_schema_mode(db, &graph.id, mode)?;
-        record::set_fields(db, &graph.id, &graph.fields, now)
-    }))
+    Ok(mode)
 }
 
 pub(super) async fn restart(
@@ -124,7 +118,7 @@ pub(super) async fn restart(
         let reopened =
             end_others(job).and_then(|()| job.app.close(&job.graph.id)).and_then(|()| open(job, None));
         match reopened {
-            Ok(()) => End::success(Status::Running),
+            Ok(_) => End::success(Status::Running),
             Err(error) => End::failure(error, Status::Stopped),
         }
     })
