@@ -63,3 +63,30 @@ impl Db {
         work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graphs_of_an_older_schema_keep_their_size() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("gestalt.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO domains (id, name) VALUES ('d', 'default');
+             INSERT INTO projects (id, domain_id, name) VALUES ('p', 'd', 'default');
+             INSERT INTO graphs (id, project_id, name, status, size_index, schema_mode, created_by, created,
+                                 updated, fields) VALUES ('g', 'p', 'people', 200, '3', 'open', 'ann', 1, 1, '{}');
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let graph = Db::open(&path).unwrap().read(crate::graphs::record::all).unwrap().remove(0);
+            assert_eq!((graph.size_index.as_str(), graph.origin_size_index.as_str()), ("3", "3"));
+            assert_eq!((graph.replicas, graph.resized, graph.expanded), (1, None, None));
+        }
+    }
+}
