@@ -1,4 +1,5 @@
-//! Adding a backup over HTTP, from the request to `success`, while four clients write.
+//! Over HTTP: asking for the status of a job, and adding a backup, from the request to `success`,
+//! while four clients write.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use ureq::Agent;
 
+use crate::load::Load;
 use crate::measure::{Durations, row, text};
 use crate::world::Rmat;
 
@@ -50,6 +52,7 @@ pub fn run() -> Result<()> {
             .spawn()?,
     );
     let client = Client::log_in(dir.path())?;
+    statuses(&client)?;
     let sizes = [
         ("10^5", Rmat { scale: 14, edges: 100_000 }),
         ("10^6", Rmat { scale: 17, edges: 1_000_000 }),
@@ -57,6 +60,35 @@ pub fn run() -> Result<()> {
     ];
     for (name, rmat) in sizes {
         measure(&client, dir.path(), name, rmat)?;
+    }
+    Ok(())
+}
+
+/// Job statuses asked for by so many clients, for so long.
+fn statuses(client: &Client) -> Result<()> {
+    let created = client
+        .post("/v2/{p}/graphs", &json!({"graph": {"name": "statuses", "graph_size_type_index": "1"}}))?;
+    let graph = created["id"].as_str().context("an id")?;
+    std::thread::sleep(Duration::from_millis(300));
+    let job = client.post(&format!("/v2/{{p}}/graphs/{graph}/backups"), &json!({}))?;
+    client.follow(graph, &job)?;
+    let job = job["job_id"].as_str().context("a job")?;
+    let load = Load {
+        address: client.url.replace("http://", ""),
+        request: format!(
+            "GET /v2/{}/graphs/{graph}/jobs/{job}/status HTTP/1.1\r\nHost: bench\r\nX-Auth-Token: {}\r\n\r\n",
+            client.project, client.token
+        ),
+    };
+    for clients in [1, 16, 64] {
+        let times = load.run(clients, Duration::from_secs(5))?;
+        let shown = format!(
+            "{}/s; p50 {}, p99 {}",
+            times.len() / 5,
+            text(times.median()),
+            text(times.percentile(99.0))
+        );
+        row(&format!("job status over HTTP, {clients} clients"), shown);
     }
     Ok(())
 }

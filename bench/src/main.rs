@@ -5,6 +5,7 @@ mod backups;
 mod commits;
 mod http;
 mod import;
+mod load;
 mod measure;
 #[cfg(feature = "peers")]
 mod peers;

@@ -7,19 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use store::{Graph, Pool, Store};
-use tokio::sync::Semaphore;
 
 use crate::codes::Code;
 use crate::config::Config;
 use crate::db::Db;
 use crate::http::error::ApiError;
+use crate::http::limits::Limits;
 use crate::identity::bootstrap::InstanceKey;
 use crate::ids::{GraphId, ProjectId};
+use crate::metrics::Metrics;
 use crate::system::Ambient;
 use crate::times::Time;
+use crate::turns::Turns;
 
-/// Imports and exports that run at the same time; more wait in order. Other jobs do not wait.
-pub(crate) const JOBS: usize = 4;
+/// Imports and exports that run at the same time, and those of one project; more wait their turn.
+const LONG_JOBS: (usize, usize) = (4, 2);
+/// The same for all other jobs, which take moments.
+const SHORT_JOBS: (usize, usize) = (64, 16);
 
 /// The application. Clones are the same one.
 #[derive(Clone)]
@@ -36,7 +40,10 @@ struct Shared {
     open: Mutex<FxHashMap<GraphId, Graph>>,
     /// Flags by which running jobs are told to end early.
     cancels: Mutex<FxHashMap<GraphId, Arc<AtomicBool>>>,
-    jobs: Arc<Semaphore>,
+    long_jobs: Turns,
+    short_jobs: Turns,
+    metrics: Metrics,
+    limits: Limits,
     ready: AtomicBool,
     stopping: AtomicBool,
 }
@@ -47,6 +54,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl App {
     pub(crate) fn new(config: Config, ambient: Ambient, db: Db, store: Store, key: InstanceKey) -> Self {
+        let limits = Limits::of(&config);
         Self(Arc::new(Shared {
             config,
             ambient,
@@ -57,7 +65,10 @@ impl App {
             pools: Mutex::default(),
             open: Mutex::default(),
             cancels: Mutex::default(),
-            jobs: Arc::new(Semaphore::new(JOBS)),
+            long_jobs: Turns::new(LONG_JOBS.0, LONG_JOBS.1),
+            short_jobs: Turns::new(SHORT_JOBS.0, SHORT_JOBS.1),
+            metrics: Metrics::new(),
+            limits,
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }))
@@ -87,8 +98,25 @@ impl App {
         self.0.config.token_seconds
     }
 
-    pub(crate) fn jobs(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0.jobs)
+    pub(crate) fn long_jobs(&self) -> &Turns {
+        &self.0.long_jobs
+    }
+
+    pub(crate) fn short_jobs(&self) -> &Turns {
+        &self.0.short_jobs
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Bytes of graph data in memory.
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.0.store.resident_bytes()
     }
 
     pub(crate) fn set_url(&self, url: String) {

@@ -81,6 +81,11 @@ codes! {
     BodyTooLarge            "APIGW.0201" 413 "The request body is larger than 12 MB.";
     BadRequest              "APIGW.0106" 400 "The request is malformed.";
     UriTooLong              "APIGW.0201" 414 "The request URI is longer than 32 KB.";
+    HeaderTooLarge          "APIGW.0201" 494 "The request header is larger than 32 KB.";
+    RequestTooSlow          "APIGW.0201" 408 "The request was not received in time.";
+    Overloaded              "APIGW.0201" 503 "Too many requests are being answered. Try again later.";
+    TookTooLong             "APIGW.0201" 504 "The request took too long.";
+    TooManyRequests         "APIGW.0308" 429 "The throttling threshold has been reached.";
     Unauthenticated         "APIGW.0301" 401 "Incorrect IAM authentication information";
     ProjectNotUsable        "APIGW.0310" 403 "The project is not usable with these credentials.";
     GatewayInternal         "APIGW.0601" 500 "Internal error.";

@@ -2,9 +2,14 @@
 //! defaults.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+/// Ended jobs are kept a month.
+const MONTH_SECONDS: i64 = 30 * 86_400;
 
 /// What `gestalt serve` can be told. Every flag is also an environment variable `GESTALT_…` and a
 /// key of the configuration file.
@@ -34,6 +39,40 @@ pub struct ServeOptions {
     /// How long a token is good for
     #[arg(long, value_name = "SECONDS", env = "GESTALT_TOKEN_LIFETIME_SECONDS")]
     pub token_lifetime_seconds: Option<i64>,
+    /// How long ended jobs stay in the task centre
+    #[arg(long, value_name = "SECONDS", env = "GESTALT_JOB_RETENTION_SECONDS")]
+    pub job_retention_seconds: Option<i64>,
+    /// A PEM file with the certificate and those above it; serves HTTPS
+    #[arg(long, value_name = "FILE", env = "GESTALT_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// A PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", env = "GESTALT_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// How log lines are written
+    #[arg(long, value_name = "FORMAT", env = "GESTALT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Who brings this token may read /metrics, from anywhere; without one, only this machine may
+    #[arg(long, value_name = "TOKEN", env = "GESTALT_METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<String>,
+    /// Requests that are answered at the same time; more get a 503
+    #[arg(long, value_name = "N", env = "GESTALT_MAX_IN_FLIGHT")]
+    pub max_in_flight: Option<usize>,
+    /// Requests per second that one token, key or address may make; 0 is no limit
+    #[arg(long, value_name = "N", env = "GESTALT_RATE_LIMIT")]
+    pub rate_limit: Option<u32>,
+    /// How long a client may keep the server waiting for the next bytes
+    #[arg(long, value_name = "SECONDS", env = "GESTALT_CLIENT_TIMEOUT_SECONDS")]
+    pub client_timeout_seconds: Option<u32>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The same as a file has it.
@@ -47,6 +86,14 @@ struct FileOptions {
     backup_quota: Option<u32>,
     graph_quota: Option<u32>,
     token_lifetime_seconds: Option<i64>,
+    job_retention_seconds: Option<i64>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    log_format: Option<LogFormat>,
+    metrics_token: Option<String>,
+    max_in_flight: Option<usize>,
+    rate_limit: Option<u32>,
+    client_timeout_seconds: Option<u32>,
 }
 
 /// Settings in force.
@@ -66,8 +113,31 @@ pub struct Config {
     pub graph_quota: u32,
     /// How long a token is good for.
     pub token_seconds: i64,
+    /// How long ended jobs are kept.
+    pub job_retention_seconds: i64,
+    /// Certificate and key, if connections are to be encrypted.
+    pub tls: Option<TlsFiles>,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// What readers of `/metrics` bring.
+    pub metrics_token: Option<String>,
+    /// Requests answered at the same time.
+    pub max_in_flight: usize,
+    /// Requests per second of one token, key or address.
+    pub rate_limit: Option<NonZeroU32>,
+    /// How long the server waits for the next bytes of a client.
+    pub client_timeout: Duration,
     /// The first user's password, if it was chosen.
     pub admin_password: Option<String>,
+}
+
+/// Where certificate and key are.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate and those above it, PEM.
+    pub certificates: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
 }
 
 /// Why there are no settings.
@@ -89,6 +159,9 @@ pub enum ConfigError {
         /// Where and why, on one line.
         reason: String,
     },
+    /// One half of a pair.
+    #[error("tls_cert and tls_key go together: set both or neither")]
+    HalfTls,
 }
 
 impl Config {
@@ -97,6 +170,13 @@ impl Config {
         let file = options.config.as_ref().map(read).transpose()?.unwrap_or_default();
         let default_listen = SocketAddr::from(([127, 0, 0, 1], 7780));
         let mib = options.cache_mib.or(file.cache_mib).unwrap_or(1024);
+        let tls = match (options.tls_cert.or(file.tls_cert), options.tls_key.or(file.tls_key)) {
+            (Some(certificates), Some(key)) => Some(TlsFiles { certificates, key }),
+            (None, None) => None,
+            _ => return Err(ConfigError::HalfTls),
+        };
+        let metrics_token = options.metrics_token.or(file.metrics_token);
+        let client_timeout = options.client_timeout_seconds.or(file.client_timeout_seconds).unwrap_or(60);
         Ok(Self {
             data: options.data.or(file.data).unwrap_or_else(|| "./gestalt-data".into()),
             listen: options.listen.or(file.listen).unwrap_or(default_listen),
@@ -105,6 +185,16 @@ impl Config {
             backup_quota: options.backup_quota.or(file.backup_quota).unwrap_or(1000),
             graph_quota: options.graph_quota.or(file.graph_quota).unwrap_or(100),
             token_seconds: options.token_lifetime_seconds.or(file.token_lifetime_seconds).unwrap_or(86_400),
+            job_retention_seconds: options
+                .job_retention_seconds
+                .or(file.job_retention_seconds)
+                .unwrap_or(MONTH_SECONDS),
+            tls,
+            log_format: options.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            metrics_token: metrics_token.filter(|token| !token.is_empty()),
+            max_in_flight: options.max_in_flight.or(file.max_in_flight).unwrap_or(1024).max(1),
+            rate_limit: NonZeroU32::new(options.rate_limit.or(file.rate_limit).unwrap_or(20_000)),
+            client_timeout: Duration::from_secs(u64::from(client_timeout.max(1))),
             admin_password: admin_password.filter(|password| !password.is_empty()),
         })
     }

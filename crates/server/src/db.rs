@@ -1,19 +1,35 @@
 //! The control plane's database: SQLite in the data directory. Each transaction is durable when
 //! it returns. What is in it can be made again from the pins of the pools, except users and keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 /// In order; the position plus one is the schema's version (`PRAGMA user_version`).
 const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_sizes.sql")];
+    &[
+        include_str!("../migrations/0001_start.sql"),
+        include_str!("../migrations/0002_sizes.sql"),
+        include_str!("../migrations/0005_task_centre.sql"),
+    ];
 
-/// One connection that everybody takes in turn: SQLite has one writer anyway, and reads take
-/// microseconds.
+/// Idle connections that are kept for the next reads.
+const IDLE_READERS: usize = 16;
+/// Prepared statements that each connection keeps.
+const STATEMENTS: usize = 64;
+
+/// One connection that writers take in turn, and as many as there are readers at a time: with a
+/// write-ahead log neither waits for the other.
 #[derive(Debug, Clone)]
-pub(crate) struct Db(Arc<Mutex<Connection>>);
+pub(crate) struct Db(Arc<Connections>);
+
+#[derive(Debug)]
+struct Connections {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
 
 /// Why a database does not open.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +59,9 @@ impl Db {
             transaction.pragma_update(None, "user_version", version as u32 + 1)?;
             transaction.commit()?;
         }
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let (path, writer) = (path.to_owned(), Mutex::new(connection));
+        Ok(Self(Arc::new(Connections { path, writer, readers: Mutex::default() })))
     }
 
     /// Runs one transaction; an error rolls it back. Blocks for as long as a sync takes.
@@ -51,22 +69,84 @@ impl Db {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = work(&transaction)?;
         transaction.commit()?;
         Ok(result)
     }
 
-    /// Reads.
-    pub(crate) fn read<T, E>(&self, work: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
-        work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Reads one state of the database, with all that was committed before. Waits for nobody.
+    pub(crate) fn read<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let reader = self.0.reader()?;
+        // So that all statements of `work` see the same state.
+        let state = reader.unchecked_transaction()?;
+        let result = work(&state);
+        state.finish()?;
+        self.0.put_back(reader);
+        result
+    }
+}
+
+impl Connections {
+    fn reader(&self) -> rusqlite::Result<Connection> {
+        if let Some(reader) = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(reader);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        reader.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(reader)
+    }
+
+    fn put_back(&self, reader: Connection) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readers_see_what_was_committed_and_wait_for_no_writer() {
+        let home = tempfile::tempdir().unwrap();
+        let db = Db::open(&home.path().join("db")).unwrap();
+        let count = || {
+            db.read(|db| db.query_row("SELECT count(*) FROM domains", [], |row| row.get::<_, i64>(0)))
+                .unwrap()
+        };
+        db.write(|db| db.execute("INSERT INTO domains VALUES ('1', 'one')", [])).unwrap();
+        assert_eq!(count(), 1);
+        db.write(|transaction| {
+            transaction.execute("INSERT INTO domains VALUES ('2', 'two')", [])?;
+            assert_eq!(count(), 1, "not committed yet");
+            Ok::<_, rusqlite::Error>(())
+        })
+        .unwrap();
+        assert_eq!(count(), 2);
+        let twice = db.read(|before| {
+            let count = |db: &Connection| db.query_row("SELECT count(*) FROM domains", [], |row| row.get(0));
+            let first: i64 = count(before)?;
+            db.write(|db| db.execute("DELETE FROM domains WHERE id = '2'", []))?;
+            Ok::<_, rusqlite::Error>((first, count(before)?))
+        });
+        assert_eq!(twice.unwrap(), (2, 2), "one read is one state");
+        assert_eq!(count(), 1);
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let home = tempfile::tempdir().unwrap();
+        let db = Db::open(&home.path().join("db")).unwrap();
+        assert!(db.read(|db| db.execute("DELETE FROM domains", [])).is_err());
+    }
 
     #[test]
     fn graphs_of_an_older_schema_keep_their_size() {

@@ -20,6 +20,7 @@ use crate::http::error::ApiError;
 use crate::http::{Page, Parameters, blocking};
 use crate::ids::{GraphId, JobId, ProjectId};
 use crate::times::Time;
+use crate::turns::Turns;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -33,12 +34,16 @@ pub(crate) struct Job {
     pub(crate) app: App,
     pub(crate) id: JobId,
     pub(crate) graph: GraphRow,
+    name: &'static str,
     /// The graph's status while it runs: the end of a job moves no graph that has gone on since.
     during: Status,
     cancelled: Arc<AtomicBool>,
     /// Per mille that the database knows of.
     noted: Arc<AtomicU64>,
 }
+
+/// What a restart of the graph puts an end to.
+const INTERRUPTIBLE: [&str; 3] = ["ImportGraph", "ExportGraph", "ClearGraph"];
 
 /// How a job ended, and what else becomes true in the same transaction.
 pub(crate) struct End {
@@ -53,6 +58,11 @@ type Also = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
 impl End {
     pub(crate) fn success(status: Status) -> Self {
         Self { outcome: Ok(()), detail: None, status: Some(status), also: None }
+    }
+
+    /// The graph has gone on without it.
+    fn given_up(reason: &str) -> Self {
+        Self { outcome: Err(reason.to_owned()), detail: None, status: None, also: None }
     }
 
     pub(crate) fn failure(reason: impl std::fmt::Display, status: Status) -> Self {
@@ -74,11 +84,12 @@ impl Job {
         noted.map(|_| ()).map_err(ApiError::from)
     }
 
-    /// Whether other jobs of the graph that it must not overtake are under way.
+    /// Whether other jobs of the graph that it must not overtake are under way. One that waits
+    /// for its turn and was told to end does so when the turn comes.
     pub(crate) fn has_rivals(&self) -> Result<bool, ApiError> {
         let rivals: i64 = self.app.db().read(|db| {
             db.prepare_cached(
-                "SELECT count(*) FROM jobs WHERE graph_id = ?1 AND id <> ?2 AND status IN ('pending', 'running')
+                "SELECT count(*) FROM jobs WHERE graph_id = ?1 AND id <> ?2 AND status = 'running'
                  AND name IN ('ImportGraph', 'ExportGraph', 'ClearGraph')",
             )?
             .query_row(params![self.graph.id, self.id], |row| row.get(0))
@@ -162,62 +173,82 @@ pub(crate) fn begin(
 }
 
 /// Notes a job of a graph.
-pub(crate) fn note(app: &App, db: &Transaction<'_>, graph: GraphRow, name: &str) -> Result<Job, ApiError> {
+pub(crate) fn note(
+    app: &App,
+    db: &Transaction<'_>,
+    graph: GraphRow,
+    name: &'static str,
+) -> Result<Job, ApiError> {
     let id = JobId(app.ambient().hex_id());
     db.prepare_cached(
-        "INSERT INTO jobs (id, project_id, graph_id, graph_name, name, status, started, lsn_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, NULL)",
+        "INSERT INTO jobs (id, project_id, graph_id, graph_name, name, status, submitted, started, lsn_before)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?6, NULL)",
     )?
     .execute(params![id, graph.project, graph.id, graph.name, name, app.now(),])?;
     let cancelled = app.cancel_flag(&graph.id);
     let during = graph.status;
-    Ok(Job { app: app.clone(), id, graph, during, cancelled, noted: Arc::default() })
+    Ok(Job { app: app.clone(), id, graph, name, during, cancelled, noted: Arc::default() })
 }
 
 /// Does the work of a long job when its turn comes; until then it is pending.
 pub(crate) fn queue(job: Job, work: impl FnOnce(&Job) -> End + Send + 'static) {
-    tokio::spawn(async move {
-        let turns = job.app.jobs();
-        let turn = match turns.clone().try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => {
-                set_state(&job, "pending").await;
-                let Ok(turn) = turns.acquire_owned().await else { return };
-                set_state(&job, "running").await;
-                turn
-            }
-        };
-        run(job, work).await;
-        drop(turn);
-    });
+    let turns = job.app.long_jobs().clone();
+    tokio::spawn(in_turn(turns, job, work));
 }
 
-async fn set_state(job: &Job, state: &'static str) {
-    let job = job.clone();
-    let set = blocking(move || {
-        job.app
-            .db()
-            .write(|db| db.execute("UPDATE jobs SET status = ?2 WHERE id = ?1", params![job.id, state]))?;
-        Ok(())
-    });
-    if let Err(error) = set.await {
-        tracing::warn!(%error, "the state of a job could not be noted");
-    }
-}
-
-/// Does the work of a short job at once, beside whatever else runs.
+/// Does the work of a short job, beside whatever long ones run.
 pub(crate) fn spawn(job: Job, work: impl FnOnce(&Job) -> End + Send + 'static) {
     tokio::spawn(run(job, work));
 }
 
-/// Does the work of a job at once.
+/// The same, here.
 pub(crate) async fn run(job: Job, work: impl FnOnce(&Job) -> End + Send + 'static) {
+    let turns = job.app.short_jobs().clone();
+    in_turn(turns, job, work).await;
+}
+
+async fn in_turn(turns: Turns, job: Job, work: impl FnOnce(&Job) -> End + Send + 'static) {
+    let project = job.graph.project.clone();
+    let _turn = match turns.take_now(&project) {
+        Some(turn) => turn,
+        None => {
+            note_state(&job, "pending").await;
+            let Some(turn) = turns.take(&project).await else { return };
+            note_state(&job, "running").await;
+            turn
+        }
+    };
+    work_through(job, work).await;
+}
+
+/// Pending jobs begin when they get their turn.
+async fn note_state(job: &Job, state: &'static str) {
+    let job = job.clone();
+    let noted = blocking(move || {
+        let now = job.app.now();
+        job.app.db().write(|db| {
+            db.execute(
+                "UPDATE jobs SET status = ?2, started = ?3 WHERE id = ?1 AND ended IS NULL",
+                params![job.id, state, now],
+            )
+        })?;
+        Ok(())
+    });
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "the state of a job could not be noted");
+    }
+}
+
+async fn work_through(job: Job, work: impl FnOnce(&Job) -> End + Send + 'static) {
     let ended = tokio::task::spawn_blocking(move || {
-        let end = catch_unwind(AssertUnwindSafe(|| work(&job)));
-        let end = end.unwrap_or_else(|_| {
-            tracing::error!(job = %job.id, "a job panicked");
-            End::failure("internal error", job.rest())
-        });
+        let given_up = INTERRUPTIBLE.contains(&job.name) && job.cancelled.load(Ordering::Relaxed);
+        let end = match given_up {
+            true => End::given_up("ended by a restart of the graph"),
+            false => catch_unwind(AssertUnwindSafe(|| work(&job))).unwrap_or_else(|_| {
+                tracing::error!(job = %job.id, "a job panicked");
+                End::failure("internal error", job.rest())
+            }),
+        };
         job.finish(end);
     });
     if let Err(error) = ended.await {
@@ -225,7 +256,14 @@ pub(crate) async fn run(job: Job, work: impl FnOnce(&Job) -> End + Send + 'stati
     }
 }
 
-const COLUMNS: &str = "id, graph_name, name, status, started, ended, fail_reason, progress, detail";
+/// Forgets jobs that ended longer ago than they are kept; tells how many.
+pub(crate) fn purge(app: &App) -> Result<usize, ApiError> {
+    let before = app.now().plus_seconds(-app.config().job_retention_seconds);
+    Ok(app.db().write(|db| db.execute("DELETE FROM jobs WHERE ended < ?1", [before]))?)
+}
+
+const COLUMNS: &str =
+    "id, graph_name, name, status, started, ended, fail_reason, progress, detail, submitted";
 
 fn describe(row: &Row<'_>) -> rusqlite::Result<Value> {
     let ended: Option<Time> = row.get(5)?;
@@ -235,6 +273,7 @@ fn describe(row: &Row<'_>) -> rusqlite::Result<Value> {
         "job_name": row.get::<_, String>(2)?,
         "job_type": "GraphManagement",
         "status": row.get::<_, String>(3)?,
+        "submit_time": row.get::<_, Time>(9)?.text(),
         "begin_time": row.get::<_, Time>(4)?.text(),
         "job_progress": row.get::<_, f64>(7)?,
     });
@@ -255,20 +294,19 @@ async fn show(
     Extension(caller): Extension<Caller>,
     Path((_, graph, job)): Path<(String, GraphId, JobId)>,
 ) -> Result<Json<Value>, ApiError> {
-    let found = blocking(move || {
-        app.db().read(|db| {
-            let known = record::find_any(db, &caller.project, &graph)?;
-            known.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            let sql =
-                format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND graph_id = ?2 AND project_id = ?3");
-            let found = db
-                .prepare_cached(&sql)?
-                .query_row(params![job, graph, caller.project], describe)
-                .optional()?;
-            found.ok_or_else(|| ApiError::about(Code::NoSuchJob, format!("[{job}]")))
-        })
+    // Here and not on a thread of its own: by its key a row is read in microseconds, and clients
+    // ask for this more often than for anything else.
+    let found = app.db().read(|db| {
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND graph_id = ?2 AND project_id = ?3");
+        let mut rows = db.prepare_cached(&sql)?;
+        if let Some(found) = rows.query_row(params![job, graph, caller.project], describe).optional()? {
+            return Ok(found);
+        }
+        let known = record::find_any(db, &caller.project, &graph)?;
+        known.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+        Err(ApiError::about(Code::NoSuchJob, format!("[{job}]")))
     });
-    found.await.map(Json)
+    found.map(Json)
 }
 
 async fn list(

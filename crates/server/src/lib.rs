@@ -13,12 +13,17 @@ mod http;
 mod identity;
 mod ids;
 mod jobs;
+mod listen;
 mod metadata;
+mod metrics;
 mod obs;
+mod openapi;
 mod recovery;
 mod serve;
 mod system;
 mod times;
+mod tls;
+mod turns;
 
-pub use config::{Config, ConfigError, ServeOptions};
+pub use config::{Config, ConfigError, LogFormat, ServeOptions, TlsFiles};
 pub use serve::{ServeError, Server};

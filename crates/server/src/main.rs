@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use server::demo::{self, DemoOptions};
-use server::{Config, ServeOptions, Server};
+use server::{Config, LogFormat, ServeOptions, Server};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -50,9 +50,8 @@ fn report(error: &str) {
 }
 
 fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let config = Config::load(options, std::env::var("GESTALT_ADMIN_PASSWORD").ok())?;
+    log(config.log_format, "info");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let server = Server::bind(config).await?;
@@ -63,10 +62,21 @@ fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {
     Ok(served?)
 }
 
+/// Logs to standard error what `GESTALT_LOG` asks for, or from this level on.
+fn log(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => {
+            log.json().flatten_event(true).with_current_span(true).with_span_list(false).init()
+        }
+    }
+}
+
 /// Runs the demonstration. Its server logs only what is wrong.
 fn demo(options: DemoOptions) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_from_env("GESTALT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    log(LogFormat::Text, "warn");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(demo::run(options, stop_signal()));
     runtime.shutdown_background();

@@ -22,6 +22,7 @@ pub(crate) use self::path::{ObjectPath, PathError, is_legal as is_legal_path};
 use crate::app::App;
 use crate::codes::Code;
 use crate::http::auth::Caller;
+use crate::http::body::broken_off;
 use crate::http::error::ApiError;
 use crate::http::{Parameters, blocking};
 
@@ -162,7 +163,7 @@ async fn write(
     let mut body = request.into_body().into_data_stream();
     let mut size = 0u64;
     while let Some(bytes) = body.next().await {
-        let bytes = bytes.map_err(|_| ApiError::about(Code::RequestInvalid, "The body ended early."))?;
+        let bytes = bytes.map_err(|error| broken_off(&error))?;
         size += bytes.len() as u64;
         if size > MAX_OBJECT {
             return Err(ApiError::new(Code::ObjectTooLarge));

@@ -14,13 +14,17 @@ use crate::app::App;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::identity::bootstrap::{self, BootstrapError, InstanceKey};
+use crate::listen::{self, Serving};
 use crate::system::{Ambient, SystemClock, SystemEntropy};
-use crate::{http, recovery};
+use crate::tls::Tls;
+use crate::{http, jobs, recovery};
 
 /// How long running requests and jobs may take once the server is to stop.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How often background work of the store is looked for.
 const MAINTENANCE: Duration = Duration::from_millis(100);
+/// How often ended jobs are looked through for those that are to be forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often garbage is collected.
 const COLLECTION: Duration = Duration::from_secs(3600);
 
@@ -29,6 +33,7 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     /// Held until the process ends.
     _lock: File,
 }
@@ -45,8 +50,10 @@ pub enum ServeError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("the ready file {path} cannot be written: {source}; choose another with --ready-file")]
     Ready { path: String, source: std::io::Error },
+    #[error("{reason}; set --tls-cert and --tls-key to files that hold them")]
+    Tls { reason: String },
     #[error("the server ended: {0}")]
-    Run(std::io::Error),
+    Run(tokio::task::JoinError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -71,6 +78,8 @@ impl From<BootstrapError> for ServeError {
 impl Server {
     /// Takes the data directory and the address. Nothing is answered before [`Server::run`].
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        let tls = config.tls.as_ref().map(Tls::load).transpose();
+        let tls = tls.map_err(|error| ServeError::Tls { reason: error.to_string() })?;
         let lock = take_data(&config.data)?;
         let address = config.listen;
         let listen = |source| ServeError::Listen { address, source };
@@ -87,19 +96,26 @@ impl Server {
         };
         let settings = Settings { cache_bytes: config.cache_bytes, ..Settings::default() };
         let app = App::new(config, ambient, db, Store::new(env, settings), key);
-        app.set_url(format!("http://{address}"));
-        Ok(Self { app, listener, address, _lock: lock })
+        let server = Self { app, listener, address, tls, _lock: lock };
+        server.app.set_url(server.url());
+        Ok(server)
+    }
+
+    /// What it answers with, for tests that walk all routes.
+    #[cfg(test)]
+    pub(crate) fn router(&self) -> axum::Router {
+        http::router(self.app.clone())
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url(self.address, self.tls.as_ref())
     }
 
     /// Recovers, says that it is ready, and answers until `stop` ends; then finishes what runs and
     /// closes every graph.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { app, listener, address, _lock } = self;
+        let Self { app, listener, address, tls, _lock } = self;
         let ready_file = app.config().ready_file.clone();
         if let Some(path) = &ready_file {
             check_writable(path)?;
@@ -111,11 +127,15 @@ impl Server {
             signal.set_stopping();
             let _ = stopping.send(true);
         });
-        let mut at_shutdown = stopped.clone();
-        let serving = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(async move {
-            let _ = at_shutdown.wait_for(|stop| *stop).await;
-        });
-        let mut serving = tokio::spawn(serving.into_future());
+        let url = url(address, tls.as_ref());
+        let serving = Serving {
+            router: http::router(app.clone()),
+            tls: tls.clone(),
+            patience: app.config().client_timeout,
+            open: Arc::clone(&app.metrics().connections),
+        };
+        let mut serving = tokio::spawn(listen::serve(listener, serving, stopped.clone()));
+        reload_on_signal(tls);
         let recovering = app.clone();
         let recovered = tokio::task::spawn_blocking(move || recovery::recover(&recovering)).await;
         match recovered {
@@ -124,10 +144,11 @@ impl Server {
             Err(error) => return Err(DatabaseError(format!("recovery failed: {error}")).into()),
         }
         maintain(&app);
+        keep_house(&app);
         if let Some(path) = &ready_file {
-            write_ready(path, address)?;
+            write_ready(path, &url)?;
         }
-        tracing::info!(%address, "ready");
+        tracing::info!(url, "ready");
         let _ = stopped.wait_for(|stop| *stop).await;
         tracing::info!("stopping");
         let served = tokio::time::timeout(PATIENCE, &mut serving).await;
@@ -135,7 +156,7 @@ impl Server {
         wait_for_jobs(&app).await;
         close_all(&app).await;
         match served {
-            Ok(Ok(Err(error))) => Err(ServeError::Run(error)),
+            Ok(Err(error)) => Err(ServeError::Run(error)),
             _ => Ok(()),
         }
     }
@@ -144,11 +165,52 @@ impl Server {
 /// Jobs see that the server stops and end early; what does not end in time is failed at the next
 /// start.
 async fn wait_for_jobs(app: &App) {
-    let all = app.jobs();
-    let permits = u32::try_from(all.available_permits()).unwrap_or(0);
-    tracing::debug!(idle = permits, "waiting for jobs");
-    let waiting = all.acquire_many(crate::app::JOBS as u32);
-    let _ = tokio::time::timeout(PATIENCE, waiting).await;
+    let ended = async {
+        app.short_jobs().idle().await;
+        app.long_jobs().idle().await;
+    };
+    let _ = tokio::time::timeout(PATIENCE, ended).await;
+}
+
+fn url(address: SocketAddr, tls: Option<&Tls>) -> String {
+    format!("{}://{address}", if tls.is_some() { "https" } else { "http" })
+}
+
+/// Takes up new certificates with each SIGHUP.
+fn reload_on_signal(tls: Option<Tls>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Some(tls) = tls else { return };
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::error!(%error, "certificates can only be renewed by a restart");
+            return;
+        }
+    };
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("new connections get the new certificate"),
+                Err(error) => tracing::error!(%error, "the old certificate stays"),
+            }
+        }
+    });
+}
+
+/// Forgets ended jobs, from the start on and until the server stops.
+fn keep_house(app: &App) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        let mut times = tokio::time::interval(HOUSEKEEPING);
+        while !app.is_stopping() {
+            times.tick().await;
+            let purging = app.clone();
+            match http::blocking(move || jobs::purge(&purging)).await {
+                Ok(jobs) => app.metrics().purged_jobs.add(jobs as u64),
+                Err(error) => tracing::warn!(%error, "ended jobs could not be forgotten"),
+            }
+        }
+    });
 }
 
 async fn close_all(app: &App) {
@@ -170,7 +232,10 @@ fn maintain(app: &App) {
         let mut since_collection = Duration::ZERO;
         while !app.is_stopping() {
             let busy = app.open_graphs().iter().fold(false, |busy, (id, graph)| match graph.maintain() {
-                Ok(worked) => busy || worked,
+                Ok(worked) => {
+                    app.metrics().maintenance.add(u64::from(worked));
+                    busy || worked
+                }
                 Err(error) => {
                     tracing::error!(graph = %id, %error, "background work of a graph failed");
                     busy
@@ -194,7 +259,11 @@ fn maintain(app: &App) {
 fn collect(app: &App) {
     for pool in app.pools() {
         match pool.collect_garbage() {
-            Ok(collected) => tracing::info!(collected.objects, collected.bytes, "garbage collected"),
+            Ok(collected) => {
+                app.metrics().collected_objects.add(collected.objects);
+                app.metrics().collected_bytes.add(collected.bytes);
+                tracing::info!(collected.objects, collected.bytes, "garbage collected");
+            }
             Err(error) => tracing::error!(%error, "garbage could not be collected"),
         }
     }
@@ -239,8 +308,8 @@ fn check_writable(path: &Path) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Ready { path: path.display().to_string(), source })
 }
 
-fn write_ready(path: &Path, address: SocketAddr) -> Result<(), ServeError> {
-    let ready = serde_json::json!({"url": format!("http://{address}"), "pid": std::process::id()});
+fn write_ready(path: &Path, url: &str) -> Result<(), ServeError> {
+    let ready = serde_json::json!({"url": url, "pid": std::process::id()});
     let tmp = path.with_extension(format!("tmp{}", std::process::id()));
     let written = fs::write(&tmp, ready.to_string()).and_then(|()| fs::rename(&tmp, path));
     written.map_err(|source| ServeError::Ready { path: path.display().to_string(), source })

@@ -70,7 +70,7 @@ pub(crate) async fn check_token(app: App, headers: &HeaderMap) -> Result<TokenRo
     let token = headers.get("x-auth-token").ok_or_else(|| refuse("header x-auth-token not found"))?;
     let token = token.to_str().map_err(|_| refuse("token decryption failed"))?.to_owned();
     let now = app.now();
-    let row = blocking(move || app.db().read(|db| token::find(db, &token)).map_err(ApiError::from)).await?;
+    let row = app.db().read(|db| token::find(db, &token))?;
     let row = row.ok_or_else(|| refuse("token decryption failed"))?;
     if row.expires <= now {
         return Err(refuse(&format!("token expired, expires_at: {}", row.expires.precise())));

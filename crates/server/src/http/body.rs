@@ -19,16 +19,22 @@ pub(crate) struct Fields {
 
 /// A whole body within the limit.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {
-        let mut cause: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(error) = cause {
-            if error.is::<http_body_util::LengthLimitError>() {
-                return ApiError::new(Code::BodyTooLarge);
-            }
-            cause = error.source();
+    axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| broken_off(&error))
+}
+
+/// Why a body does not come to its end.
+pub(crate) fn broken_off(error: &axum::Error) -> ApiError {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return ApiError::new(Code::BodyTooLarge);
         }
-        ApiError::about(Code::RequestInvalid, "The body ended early.")
-    })
+        if error.is::<tower_http::timeout::TimeoutError>() {
+            return ApiError::new(Code::RequestTooSlow);
+        }
+        cause = error.source();
+    }
+    ApiError::about(Code::RequestInvalid, "The body ended early.")
 }
 
 /// No body at all counts as an object without fields.
