@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 /// In order; the position plus one is the schema's version (`PRAGMA user_version`).
@@ -59,7 +60,7 @@ impl Db {
             transaction.pragma_update(None, "user_version", version as u32 + 1)?;
             transaction.commit()?;
         }
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_plans(&connection)?;
         let (path, writer) = (path.to_owned(), Mutex::new(connection));
         Ok(Self(Arc::new(Connections { path, writer, readers: Mutex::default() })))
     }
@@ -83,12 +84,19 @@ impl Db {
     ) -> Result<T, E> {
         let reader = self.0.reader()?;
         // So that all statements of `work` see the same state.
-        let state = reader.unchecked_transaction()?;
-        let result = work(&state);
-        state.finish()?;
+        reader.prepare_cached("BEGIN")?.execute([])?;
+        let result = work(&reader);
+        reader.prepare_cached("COMMIT")?.execute([])?;
         self.0.put_back(reader);
         result
     }
+}
+
+/// Statements are planned once. Without the guarantee of stable plans SQLite plans some of them
+/// anew for each value.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 impl Connections {
@@ -98,7 +106,7 @@ impl Connections {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&self.path, flags)?;
-        reader.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_plans(&reader)?;
         Ok(reader)
     }
 
