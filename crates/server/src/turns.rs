@@ -44,33 +44,37 @@ impl Turns {
 
     /// A place, if one is free now.
     pub(crate) fn take_now(&self, project: &ProjectId) -> Option<Turn> {
-        let taken = self.line().take_now(project);
-        taken.then(|| self.note(self.turn(project)))
+        let mut line = self.line();
+        let taken = line.take_now(project);
+        self.0.running.send_replace(line.running);
+        drop(line);
+        taken.then(|| self.turn(project))
     }
 
     /// A place, when there is one. `None` if the server ends before.
     pub(crate) async fn take(&self, project: &ProjectId) -> Option<Turn> {
+        self.wait(project).await.ok()
+    }
+
+    fn wait(&self, project: &ProjectId) -> oneshot::Receiver<Turn> {
         let (called, call) = oneshot::channel();
-        self.line().wait(project, called);
+        let mut line = self.line();
+        line.wait(project, called);
         // A place may have become free between asking for it and waiting for it.
-        self.call_next();
-        call.await.ok()
+        self.call_next(line);
+        call
     }
 
-    fn call_next(&self) {
-        let called = self.line().next();
-        for (project, waiting) in called {
-            // Sent without the lock: whoever is gone gives the place back by dropping it here.
-            drop(waiting.send(self.note(self.turn(&project))));
-        }
-    }
-
-    fn note(&self, turn: Turn) -> Turn {
-        // Under the lock, so that the numbers are told in order.
-        let line = self.line();
+    /// Lets those go whose turn it is. The number of the running is told under the lock, so that
+    /// it is told in order.
+    fn call_next(&self, mut line: MutexGuard<'_, Line<oneshot::Sender<Turn>>>) {
+        let called = line.next();
         self.0.running.send_replace(line.running);
         drop(line);
-        turn
+        for (project, waiting) in called {
+            // Whoever is gone gives the place back by dropping it here.
+            drop(waiting.send(self.turn(&project)));
+        }
     }
 
     /// Ends when nothing runs.
@@ -83,9 +87,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut line = self.turns.line();
         line.give_back(&self.project);
-        self.turns.0.running.send_replace(line.running);
-        drop(line);
-        self.turns.call_next();
+        self.turns.call_next(line);
     }
 }
 
@@ -230,6 +232,7 @@ mod tests {
         assert!(turns.take_now(&b).is_none());
         let (gone, call) = oneshot::channel();
         turns.line().wait(&a, gone);
+        assert_eq!(*turns.0.running.borrow(), 1);
         drop(call);
         let second = turns.take(&b);
         tokio::pin!(second);
