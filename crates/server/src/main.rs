@@ -21,7 +21,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Serve graphs over HTTP
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Import a real graph, back it up, damage it, bring it back, and prove it
     Demo(DemoOptions),
     #[command(flatten)]
@@ -31,7 +31,7 @@ enum Verb {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.verb {
-        Verb::Serve(options) => serve(options),
+        Verb::Serve(options) => serve(*options),
         Verb::Demo(options) => demo(options),
         Verb::Client(verb) => return client::run(verb, Arguments::command()),
     };
