@@ -4,11 +4,12 @@
 //! A delta is named by the hash of its index, and the index holds the hash of every share, so
 //! the name vouches for all of it.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use model::{DecodeError, Reader, Vid, Writer};
 
-use crate::error::{At, Error};
+use crate::error::{At, Doing, Error};
 use crate::object::{ObjectId, ObjectRef, Objects};
 use crate::part::PartKind;
 
@@ -76,6 +77,19 @@ impl Delta {
     /// The bytes of all shares as they lie on disk.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.object.len + self.shares.iter().map(|share| share.stored).sum::<u64>()
+    }
+
+    /// Checks all of it; its length and the hash of all its bytes.
+    pub(crate) fn check(&self) -> Result<(u64, ObjectId), Error> {
+        let len = self.stored_bytes();
+        let name = format!("delta/{}", self.object.id);
+        let mut input = self.objects.reader(self.object.id, len);
+        let mut hasher = blake3::Hasher::new();
+        copy_checked(&mut input, self.object, &name, &mut |block| {
+            hasher.update(block);
+            Ok(())
+        })?;
+        Ok((len, ObjectId(*hasher.finalize().as_bytes())))
     }
 
     /// All shares with part and chunk.
@@ -176,6 +190,13 @@ impl DeltaWriter {
 
     /// Stores the object; not durable before the next sync of `objects`.
     pub(crate) fn write(self, objects: &Objects) -> Result<ObjectRef, Error> {
+        let (object, bytes) = self.into_object();
+        objects.put_as(object.id, &bytes)?;
+        Ok(object)
+    }
+
+    /// The object and its bytes.
+    pub(crate) fn into_object(self) -> (ObjectRef, Vec<u8>) {
         let mut index = Writer::new();
         index.raw(MAGIC);
         index.u8(VERSION);
@@ -191,9 +212,43 @@ impl DeltaWriter {
         }
         let object = ObjectRef { id: ObjectId::of(index.as_slice()), len: index.len() as u64 };
         index.raw(&self.bytes);
-        objects.put_as(object.id, index.as_slice())?;
-        Ok(object)
+        (object, index.into_bytes())
     }
+}
+
+/// Copies the object `object` from `input`, and fails where it is not what its name vouches for.
+pub(crate) fn copy_checked(
+    input: &mut dyn Read,
+    object: ObjectRef,
+    path: &str,
+    out: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut index = Vec::new();
+    input.take(object.len).read_to_end(&mut index).doing("read", path)?;
+    if index.len() as u64 != object.len || ObjectId::of(&index) != object.id {
+        return Err(Error::corrupt(path, "its index does not have the hash that is its name"));
+    }
+    let (_, _, shares) = decode_index(&index).at(path)?;
+    out(&index)?;
+    let mut block = vec![0; 1 << 16];
+    for share in shares {
+        let (mut hasher, mut left) = (blake3::Hasher::new(), share.stored);
+        while left > 0 {
+            let wanted = block.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = input.read_exact(&mut block[..wanted]);
+            read.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::corrupt(path, "the file is cut short"),
+                _ => Error::Disk { path: path.into(), action: "read", source: error },
+            })?;
+            hasher.update(&block[..wanted]);
+            out(&block[..wanted])?;
+            left -= wanted as u64;
+        }
+        if hasher.finalize().as_bytes()[..16] != share.hash {
+            return Err(Error::corrupt(path, "a share does not have the hash in the index"));
+        }
+    }
+    Ok(())
 }
 
 fn decode_index(index: &[u8]) -> Result<(u64, u64, Vec<Share>), DecodeError> {
@@ -209,6 +264,10 @@ fn decode_index(index: &[u8]) -> Result<(u64, u64, Vec<Share>), DecodeError> {
         let kind = PartKind::from_number(input.u8()?).ok_or_else(|| input.error("the kind of a part"))?;
         let chunk = input.number()?;
         let (stored, raw) = (input.varint()?, input.varint()?);
+        // zstd expands at most some 30,000-fold; a length beyond that is a lie about memory.
+        if raw != stored && raw > stored.saturating_mul(1 << 15) {
+            return Err(input.error("a length that its bytes can hold"));
+        }
         shares.push(Share { kind, chunk, offset, stored, raw, hash: input.array()? });
         offset = offset.checked_add(stored).ok_or_else(|| input.error("shorter shares"))?;
     }

@@ -55,6 +55,10 @@ pub enum Error {
     LogFailed { reason: String },
     #[error("the restored content {found} is not the backup's {expected}")]
     RootMismatch { expected: String, found: String },
+    #[error("the folder holds another backup, [{backup}]; choose a folder of its own")]
+    ShelfTaken { backup: String },
+    #[error("interrupted")]
+    Interrupted,
     #[error("graph [{graph}] got manifest {number} from another writer")]
     Fenced { graph: String, number: u64 },
 }
@@ -72,8 +76,8 @@ impl Error {
             Self::Schema(error) => error.kind(),
             Self::TooMany { .. } => Kind::Quota,
             Self::Corrupt { .. } | Self::RootMismatch { .. } | Self::TooNew { .. } => Kind::Corrupt,
-            Self::Disk { .. } | Self::LogFailed { .. } => Kind::Unavailable,
-            Self::Fenced { .. } => Kind::Conflict,
+            Self::Disk { .. } | Self::LogFailed { .. } | Self::Interrupted => Kind::Unavailable,
+            Self::Fenced { .. } | Self::ShelfTaken { .. } => Kind::Conflict,
         }
     }
 

@@ -103,7 +103,7 @@ impl Graph {
         let mut next = generation.share();
         if !frozen.is_empty() {
             let deltas = &generation.stock.deltas;
-            let object = write_delta(&frozen, folding.manifest.lsn + 1, state.lsn, deltas)?;
+            let object = delta_of(&frozen, folding.manifest.lsn + 1, state.lsn).write(deltas)?;
             deltas.sync()?;
             next = next.with_delta(Delta::open(deltas, object)?)?;
         }
@@ -191,13 +191,8 @@ impl crate::graph::GraphShared {
     }
 }
 
-/// Writes an overlay, chunk by chunk.
-fn write_delta(
-    overlay: &Overlay,
-    first_lsn: u64,
-    last_lsn: u64,
-    deltas: &crate::object::Objects,
-) -> Result<crate::object::ObjectRef, Error> {
+/// An overlay as a delta, chunk by chunk.
+pub(crate) fn delta_of(overlay: &Overlay, first_lsn: u64, last_lsn: u64) -> DeltaWriter {
     let mut out = DeltaWriter::new(first_lsn, last_lsn);
     let whole = overlay.whole();
     let patches = whole.sorted();
@@ -208,7 +203,7 @@ fn write_delta(
         push_edges(&mut out, nr, PartKind::In, chunk, |patch| patch.into.iter(last_lsn));
     }
     out.push_ids(whole.ids().flat_map(|(id, changes)| id_changes(id, changes)).collect());
-    out.write(deltas)
+    out
 }
 
 fn push_rows(out: &mut DeltaWriter, chunk: u32, patches: &[(model::Vid, &Patch)], lsn: u64) {

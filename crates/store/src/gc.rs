@@ -94,9 +94,10 @@ impl Pool {
     fn remove_expired_pins(&self) -> Result<(), Error> {
         let now_us = self.shared.env.clock.now_us();
         for graph in self.root_graphs()? {
-            for pin in self.pins(&graph)? {
+            let pins = self.shared.pins(&graph);
+            for pin in pins.all()? {
                 if pin.expires_us.is_some_and(|end| end < now_us) {
-                    self.remove_pin(&graph, &pin.id)?;
+                    pins.remove(&pin.id)?;
                 }
             }
         }
@@ -113,7 +114,7 @@ impl Pool {
             let manifests = self.shared.manifests(&graph);
             let numbers = manifests.numbers()?;
             let Some(newest) = numbers.last() else { continue };
-            let gone = manifests.read(*newest)?.removed && self.pins(&graph)?.is_empty();
+            let gone = manifests.read(*newest)?.removed && self.shared.pins(&graph).all()?.is_empty();
             let needed = |number: &u64| number == newest || marked.roots.contains(&(graph.clone(), *number));
             for number in numbers.iter().filter(|number| !needed(number)) {
                 manifests.remove(*number)?;

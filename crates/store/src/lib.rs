@@ -6,6 +6,7 @@
 //! collection removes what no manifest and no pin needs. `docs/format.md` has every byte,
 //! `docs/durability.md` the promises.
 
+mod archive;
 mod buffer;
 mod bulk;
 mod cache;
@@ -31,6 +32,7 @@ mod sync;
 mod transaction;
 mod tree;
 
+pub use archive::{Archive, ArchiveFile, ArchiveIndex, Progress, Shelf, ShelfFile};
 pub use bulk::{BulkLoad, BulkOptions, EdgeBatch, Loaded, ParallelEdges};
 pub use disk::{Clock, Disk, Entropy, Env, File, LocalDisk};
 pub use error::Error;

@@ -14,13 +14,14 @@
 //! names are found by garbage collection.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 use model::{DecodeError, Reader, Writer};
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::AlignedBytes;
-use crate::disk::Env;
+use crate::disk::{Disk, Env, File};
 use crate::error::{Doing, Error};
 
 /// The name of an object: the BLAKE3 hash of its bytes (of a delta: of its index).
@@ -29,7 +30,7 @@ use crate::error::{Doing, Error};
 pub(crate) struct ObjectId(pub(crate) [u8; 32]);
 
 /// An object and how many of its bytes the hash covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ObjectRef {
     pub(crate) id: ObjectId,
     pub(crate) len: u64,
@@ -105,6 +106,54 @@ impl Objects {
         published.doing("written", &path)
     }
 
+    /// Stores what `copy` writes under a name that `copy` vouches for: it fails if the bytes are not
+    /// what the name says. An object that is there already is kept if it holds the same bytes.
+    pub(crate) fn receive(
+        &self,
+        id: ObjectId,
+        copy: impl FnOnce(&mut dyn File) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let path = self.path(id);
+        let tmp = format!("{}/{}", self.tmp, self.env.fresh_name());
+        let mut file = self.env.disk.create(&tmp).doing("created", &tmp)?;
+        let copied = copy(&mut *file).and_then(|()| file.sync().doing("written", &path));
+        drop(file);
+        let published = copied.and_then(|()| self.publish(&tmp, &path).doing("written", &path));
+        if published.is_err() {
+            // Best effort, as in `put_as`.
+            let _ = self.env.disk.remove(&tmp);
+        }
+        published
+    }
+
+    /// Gives a whole file its name, unless the same is there already.
+    fn publish(&self, tmp: &str, path: &str) -> io::Result<()> {
+        let disk = &self.env.disk;
+        match disk.publish(tmp, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if self.same(tmp, path) {
+                    return disk.remove(tmp);
+                }
+                disk.remove(path).and_then(|()| disk.publish(tmp, path))
+            }
+            published => published,
+        }
+    }
+
+    /// Whether two files hold the same bytes. What cannot be read is not the same.
+    fn same(&self, one: &str, other: &str) -> bool {
+        const BLOCK: u64 = 1 << 18;
+        let disk = &self.env.disk;
+        let Ok(len) = disk.len(one) else { return false };
+        if disk.len(other).ok() != Some(len) {
+            return false;
+        }
+        (0..len).step_by(BLOCK as usize).all(|at| {
+            let read = |path: &str| disk.read_at(path, at, BLOCK.min(len - at) as usize).ok();
+            read(one).is_some_and(|bytes| read(other) == Some(bytes))
+        })
+    }
+
     /// Makes the names of everything put before durable.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.env.disk.sync_dir(&self.dir).doing("synced", &self.dir)
@@ -128,6 +177,11 @@ impl Objects {
     pub(crate) fn get_range(&self, id: ObjectId, offset: u64, len: usize) -> Result<Vec<u8>, Error> {
         let path = self.path(id);
         self.read(&path, |disk| disk.read_at(&path, offset, len))
+    }
+
+    /// Reads the first `len` bytes of an object block by block, unchecked.
+    pub(crate) fn reader(&self, id: ObjectId, len: u64) -> DiskReader {
+        DiskReader { disk: Arc::clone(&self.env.disk), path: self.path(id), at: 0, len }
     }
 
     fn read(
@@ -154,6 +208,28 @@ impl Objects {
         let len = self.env.disk.len(&path).doing("read", &path)?;
         self.env.disk.remove(&path).doing("removed", &path)?;
         Ok(len)
+    }
+}
+
+/// Reads a file from its begin, block by block.
+pub(crate) struct DiskReader {
+    disk: Arc<dyn Disk>,
+    path: String,
+    at: u64,
+    len: u64,
+}
+
+impl Read for DiskReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.len - self.at).unwrap_or(usize::MAX);
+        let wanted = out.len().min(left);
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let bytes = self.disk.read_at(&self.path, self.at, wanted)?;
+        out[..wanted].copy_from_slice(&bytes);
+        self.at += wanted as u64;
+        Ok(wanted)
     }
 }
 

@@ -45,6 +45,7 @@ pub struct PinRequest {
 pub struct Pin {
     pub format: u32,
     pub id: String,
+    /// The directory that it lives in: the graph's, or for an imported backup one of its own.
     pub graph: String,
     pub name: String,
     pub kind: PinKind,
@@ -99,7 +100,26 @@ mod root_text {
     }
 }
 
+/// What stands in the name of the home of an imported backup, between graph and backup.
+const IMPORT: &str = "_import_";
+
+/// Where an imported backup lives: beside the graph that it is a backup of, as its manifest must
+/// never be taken for the graph's own. No graph may have such a name.
+pub(crate) fn import_home(graph: &str, pin: &str) -> String {
+    format!("{graph}{IMPORT}{pin}")
+}
+
+/// The graph whose backups live in a directory: itself, or the one that it is a home beside.
+pub(crate) fn owner_of(dir: &str) -> &str {
+    dir.split_once(IMPORT).map_or(dir, |(graph, _)| graph)
+}
+
 impl Pin {
+    /// The graph that it is a backup of.
+    pub fn owner(&self) -> &str {
+        owner_of(&self.graph)
+    }
+
     /// Of a state that starts from manifest `manifest` of its graph.
     pub(crate) fn of(
         state: &GraphState,
@@ -143,6 +163,11 @@ pub(crate) struct Pins {
     dir: String,
 }
 
+/// By time, then by commit.
+pub(crate) fn sort(pins: &mut [Pin]) {
+    pins.sort_by(|a, b| (a.time_us, a.lsn, &a.id).cmp(&(b.time_us, b.lsn, &b.id)));
+}
+
 impl Pins {
     pub(crate) fn new(env: Env, pool: &str, graph: &str) -> Self {
         let dir = format!("{pool}/graph/{graph}/pin");
@@ -160,7 +185,7 @@ impl Pins {
                 pin => pins.push(pin?),
             }
         }
-        pins.sort_by(|a, b| (a.time_us, a.lsn, &a.id).cmp(&(b.time_us, b.lsn, &b.id)));
+        sort(&mut pins);
         Ok(pins)
     }
 

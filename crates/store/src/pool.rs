@@ -20,7 +20,7 @@ use crate::log::timeline::{Tail, Timeline};
 use crate::log::{LogRange, LogStart};
 use crate::manifest::{FORMAT, Manifest, Manifests};
 use crate::object::Objects;
-use crate::pin::{Pin, PinKind, PinRequest, Pins};
+use crate::pin::{self, Pin, PinKind, PinRequest, Pins};
 use crate::state::GraphState;
 use crate::sync::{lock, read};
 
@@ -164,7 +164,7 @@ impl PoolShared {
     }
 
     /// The state a manifest stands for, with all records that follow it up to `last_lsn`.
-    fn recover(
+    pub(crate) fn recover(
         &self,
         manifest: &Manifest,
         last_lsn: Option<u64>,
@@ -189,6 +189,9 @@ impl Pool {
     /// A new graph without anything in it.
     pub fn create(&self, graph: &str, schema: Schema) -> Result<Graph, Error> {
         check_name(graph)?;
+        if pin::owner_of(graph) != graph {
+            return Err(Error::Name { name: graph.into() });
+        }
         let manifests = self.shared.manifests(graph);
         let before = manifests.newest()?;
         if before.as_ref().is_some_and(|manifest| !manifest.removed) {
@@ -288,7 +291,9 @@ impl Pool {
         let dir = format!("{}/graph", self.shared.prefix);
         let mut graphs = self.shared.env.disk.list(&dir).doing("listed", &dir)?;
         graphs.retain(|name| check_name(name).is_ok());
+        let mut graphs: Vec<String> = graphs.iter().map(|name| pin::owner_of(name).into()).collect();
         graphs.sort_unstable();
+        graphs.dedup();
         let mut alive = Vec::new();
         for graph in graphs {
             if self.exists(&graph)? || !self.pins(&graph)?.is_empty() {
@@ -301,21 +306,40 @@ impl Pool {
     /// All complete backups of a graph, oldest first. A graph that was removed may have some.
     pub fn pins(&self, graph: &str) -> Result<Vec<Pin>, Error> {
         check_name(graph)?;
-        self.shared.pins(graph).all()
+        let mut pins = Vec::new();
+        for dir in self.homes(graph)? {
+            pins.extend(self.shared.pins(&dir).all()?);
+        }
+        pin::sort(&mut pins);
+        Ok(pins)
+    }
+
+    /// The directories with backups of a graph: its own, and one of each imported backup.
+    fn homes(&self, graph: &str) -> Result<Vec<String>, Error> {
+        let dir = format!("{}/graph", self.shared.prefix);
+        let mut homes = self.shared.env.disk.list(&dir).doing("listed", &dir)?;
+        homes.retain(|name| check_name(name).is_ok() && (name == graph || pin::owner_of(name) == graph));
+        Ok(homes)
     }
 
     /// One backup.
     pub fn pin(&self, graph: &str, pin: &str) -> Result<Pin, Error> {
         check_name(graph)?;
         check_name(pin)?;
-        self.shared.pins(graph).read(pin)
+        match self.shared.pins(graph).read(pin) {
+            Err(Error::NoPin { .. }) => self.shared.pins(&pin::import_home(graph, pin)).read(pin),
+            found => found,
+        }
     }
 
     /// Removes a backup. What only it needed goes with the next garbage collection.
     pub fn remove_pin(&self, graph: &str, pin: &str) -> Result<(), Error> {
         check_name(graph)?;
         check_name(pin)?;
-        self.shared.pins(graph).remove(pin)
+        match self.shared.pins(graph).remove(pin) {
+            Err(Error::NoPin { .. }) => self.shared.pins(&pin::import_home(graph, pin)).remove(pin),
+            removed => removed,
+        }
     }
 
     /// Removes a graph, which must not be open. Its backups stay. What nothing needs any more
@@ -351,12 +375,7 @@ impl Pool {
     fn restore_exclusively(&self, graph: &str, pin: &Pin) -> Result<(), Error> {
         let shared = &self.shared;
         let _kept = read(&shared.sweeping);
-        let source = shared.manifests(&pin.graph).read(pin.manifest)?;
-        let (state, _) = shared.recover(&source, Some(pin.lsn))?;
-        if state.content.root() != pin.root || state.lsn != pin.lsn {
-            let (expected, found) = (pin.root.to_string(), state.content.root().to_string());
-            return Err(Error::RootMismatch { expected, found });
-        }
+        let (source, _) = self.pinned_state(pin)?;
         self.keep_replaced(graph)?;
         let mut replay = source.replay.clone();
         if pin.lsn > source.lsn.max(replay.last().map_or(0, |range| range.last_lsn)) {
@@ -376,6 +395,18 @@ impl Pool {
             let _ = shared.timeline(&former.log.timeline).seal_finished(None);
         }
         Ok(())
+    }
+
+    /// The state of a backup, proven by its content root, and the manifest that it starts from. The
+    /// caller keeps the garbage collector out.
+    pub(crate) fn pinned_state(&self, pin: &Pin) -> Result<(Manifest, GraphState), Error> {
+        let source = self.shared.manifests(&pin.graph).read(pin.manifest)?;
+        let (state, _) = self.shared.recover(&source, Some(pin.lsn))?;
+        if state.content.root() != pin.root || state.lsn != pin.lsn {
+            let (expected, found) = (pin.root.to_string(), state.content.root().to_string());
+            return Err(Error::RootMismatch { expected, found });
+        }
+        Ok((source, state))
     }
 
     /// Pins the state that a restore replaces, if there is one.

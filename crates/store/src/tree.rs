@@ -70,6 +70,12 @@ impl Tree {
         Ok(pages.into_iter().map(|(page, _)| page).collect())
     }
 
+    /// The objects of all parts and pages of ids.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = ObjectRef> + '_ {
+        let parts = self.chunks.iter().flatten().flatten().map(|part| part.object);
+        parts.chain(self.ids.iter().copied())
+    }
+
     fn read_root(&mut self, objects: &Objects, tree: ObjectRef) -> Result<Vec<(ObjectRef, usize)>, Error> {
         let path = objects.path(tree.id);
         let bytes = objects.get(tree)?;
