@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use store::{Graph, Pool, Store};
 
+use crate::backups::links;
 use crate::codes::Code;
 use crate::config::Config;
 use crate::db::Db;
@@ -44,6 +47,7 @@ struct Shared {
     short_jobs: Turns,
     metrics: Metrics,
     limits: Limits,
+    archives: Mutex<links::Held>,
     ready: AtomicBool,
     stopping: AtomicBool,
 }
@@ -69,6 +73,7 @@ impl App {
             short_jobs: Turns::new(SHORT_JOBS.0, SHORT_JOBS.1),
             metrics: Metrics::new(),
             limits,
+            archives: Mutex::default(),
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }))
@@ -122,6 +127,22 @@ impl App {
     pub(crate) fn set_url(&self, url: String) {
         // Set once, when the listener is bound.
         let _ = self.0.url.set(url);
+    }
+
+    /// Backups that are being downloaded.
+    pub(crate) fn archives(&self) -> MutexGuard<'_, links::Held> {
+        lock(&self.0.archives)
+    }
+
+    /// Where the sender of these headers reaches this server.
+    pub(crate) fn url_for(&self, headers: &HeaderMap) -> String {
+        let own = self.0.url.get().map_or("", String::as_str);
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.filter(|host| host.parse::<Authority>().is_ok());
+        match (host, own.split_once("://")) {
+            (Some(host), Some((scheme, _))) => format!("{scheme}://{host}"),
+            _ => own.into(),
+        }
     }
 
     /// The folder of a project's buckets.

@@ -1,8 +1,13 @@
 //! Backups. A backup is a pin in the store; the database keeps what clients list, and is brought
 //! back in line with the pins at every start.
 
+mod archives;
+pub(crate) mod links;
+mod policy;
+pub(crate) mod schedule;
+
 use axum::extract::{Path, State};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -17,7 +22,7 @@ use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::http::{Page, Parameters, blocking};
-use crate::ids::{BackupId, GraphId, ProjectId};
+use crate::ids::{BackupId, GraphId, JobId, ProjectId};
 use crate::jobs::{self, End, Job};
 use crate::times::Time;
 
@@ -25,6 +30,10 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/v2/{project}/graphs/backups", get(list_all))
         .route("/v2/{project}/graphs/{graph}/backups", get(list_of_graph).post(add))
+        .route("/v2/{project}/graphs/{graph}/backups/export", post(archives::export))
+        .route("/v2/{project}/graphs/{graph}/backups/import", post(archives::import))
+        .route("/v2/{project}/graphs/{graph}/backup-files", get(links::list))
+        .route("/v2/{project}/graphs/{graph}/backup-policy", get(policy::show).put(policy::change))
         .route("/v2/{project}/graphs/{graph}/backups/{backup}", delete(remove))
 }
 
@@ -40,14 +49,41 @@ async fn add(
     let begun = blocking(move || {
         app.db().write(|db| {
             let job = jobs::begin(&app, db, &caller.project, &graph, Operation::Backup)?;
-            let backup = note(&app, db, &job)?;
+            let backup = note(&app, db, &job, Method::Manual)?;
             Ok::<_, ApiError>((job, backup))
         })
     });
     let (job, backup) = begun.await?;
     let reply = json!({"job_id": job.id.as_str(), "backup_id": backup.id.as_str()});
-    tokio::spawn(jobs::run(job, move |job| pin(job, &backup, user)));
+    tokio::spawn(jobs::run(job, move |job| pin(job, &backup, user, PinKind::Manual)));
     Ok(Json(reply))
+}
+
+/// How a backup came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Manual,
+    Automatic,
+    Import,
+}
+
+impl Method {
+    fn of(kind: PinKind) -> Self {
+        match kind {
+            PinKind::Automatic => Self::Automatic,
+            PinKind::Imported => Self::Import,
+            PinKind::Manual | PinKind::Undo => Self::Manual,
+        }
+    }
+
+    /// As clients see it.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Automatic => "auto",
+            Self::Import => "import",
+        }
+    }
 }
 
 /// What a backup is called.
@@ -56,7 +92,8 @@ struct Noted {
     name: String,
 }
 
-fn note(app: &App, db: &rusqlite::Transaction<'_>, job: &Job) -> Result<Noted, ApiError> {
+/// Lists a backup that is being made, if there is room for one more.
+fn note(app: &App, db: &rusqlite::Transaction<'_>, job: &Job, method: Method) -> Result<Noted, ApiError> {
     let used: i64 = db
         .prepare_cached("SELECT count(*) FROM backups WHERE project_id = ?1")?
         .query_row([&job.graph.project], |row| row.get(0))?;
@@ -64,23 +101,30 @@ fn note(app: &App, db: &rusqlite::Transaction<'_>, job: &Job) -> Result<Noted, A
         return Err(ApiError::new(Code::BackupQuota));
     }
     let now = app.now();
-    let name = format!("{}-{}", job.graph.name, now.stamp());
+    let name = match method {
+        Method::Automatic => format!("{}_{}_auto", job.graph.name, now.stamp()),
+        Method::Manual | Method::Import => format!("{}-{}", job.graph.name, now.stamp()),
+    };
     let id = BackupId(app.ambient().uuid());
     db.prepare_cached(
         "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started, job_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'manual', 'backing_up', ?6, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'backing_up', ?7, ?8)",
     )?
-    .execute(params![id, job.graph.project, job.graph.id, job.graph.name, name, now, job.id])?;
+    .execute(params![
+        id,
+        job.graph.project,
+        job.graph.id,
+        job.graph.name,
+        name,
+        method.text(),
+        now,
+        job.id
+    ])?;
     Ok(Noted { id, name })
 }
 
-fn pin(job: &Job, backup: &Noted, user: String) -> End {
-    let request = PinRequest {
-        id: backup.id.0.clone(),
-        name: backup.name.clone(),
-        kind: PinKind::Manual,
-        requested_by: user,
-    };
+fn pin(job: &Job, backup: &Noted, user: String, kind: PinKind) -> End {
+    let request = PinRequest { id: backup.id.0.clone(), name: backup.name.clone(), kind, requested_by: user };
     let pinned = job.app.graph(&job.graph.id).and_then(|graph| Ok(graph.add_pin(request)?));
     let (now, id) = (job.app.now(), backup.id.clone());
     let (status, bytes) = match &pinned {
@@ -109,6 +153,25 @@ pub(crate) fn finish(
         .map(|_| ())
 }
 
+/// Takes a backup that never came to be from the list.
+pub(crate) fn forget(db: &Connection, id: &BackupId) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM backups WHERE id = ?1")?.execute([id]).map(|_| ())
+}
+
+/// Notes that a job reads a backup, which nobody can delete meanwhile.
+pub(crate) fn hold(db: &Connection, job: &JobId, backup: &BackupId) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE jobs SET backup_id = ?2 WHERE id = ?1")?
+        .execute(params![job, backup])
+        .map(|_| ())
+}
+
+fn is_held(db: &Connection, backup: &BackupId) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE status IN ('pending', 'running') AND backup_id = ?1)",
+    )?
+    .query_row([backup], |row| row.get(0))
+}
+
 /// Lists a pin that the database does not know, as after its loss.
 pub(crate) fn adopt(
     db: &Connection,
@@ -116,15 +179,11 @@ pub(crate) fn adopt(
     graph_name: &str,
     pin: &Pin,
 ) -> rusqlite::Result<()> {
-    let method = match pin.kind {
-        PinKind::Automatic => "auto",
-        PinKind::Imported => "import",
-        PinKind::Manual | PinKind::Undo => "manual",
-    };
+    let method = Method::of(pin.kind).text();
     db.execute(
         "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started, ended, bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'success', ?7, ?7, ?8)",
-        params![pin.id, project, pin.graph, graph_name, pin.name, method, Time(pin.time_us), pin.stored_bytes as i64],
+        params![pin.id, project, pin.owner(), graph_name, pin.name, method, Time(pin.time_us), pin.stored_bytes as i64],
     )
     .map(|_| ())
 }
@@ -233,31 +292,42 @@ fn describe(row: &Row<'_>) -> rusqlite::Result<Value> {
     }))
 }
 
-/// Deletes a backup: its pin first, so that a crash leaves a row without a pin, which the next
-/// start removes, and never a pin that nobody sees.
 async fn remove(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path((_, graph, backup)): Path<(String, GraphId, BackupId)>,
 ) -> Result<Json<Value>, ApiError> {
     blocking(move || {
-        app.db().read(|db| {
-            let known = record::find_any(db, &caller.project, &graph)?;
-            known.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            match status(db, &caller.project, &graph, &backup)?.as_deref() {
-                None => Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]"))),
-                // Its pin may be written at any moment, and must not outlive its row.
-                Some("backing_up") => Err(ApiError::new(Code::GraphBackingUp)),
-                Some(_) => Ok(()),
+        let known = app.db().read(|db| record::find_any(db, &caller.project, &graph))?;
+        known.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+        discard(&app, &caller.project, &graph, &backup)?;
+        Ok(Json(json!({})))
+    })
+    .await
+}
+
+/// Deletes a backup: its pin first, so that a crash leaves a row without a pin, which the next
+/// start removes, and never a pin that nobody sees. All in one transaction, so that no job
+/// begins to read it in between.
+fn discard(app: &App, project: &ProjectId, graph: &GraphId, backup: &BackupId) -> Result<(), ApiError> {
+    let pool = app.pool(project)?;
+    app.db().write(|db| {
+        match status(db, project, graph, backup)?.as_deref() {
+            None => return Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]"))),
+            // Its pin may be written at any moment, and must not outlive its row.
+            Some("backing_up") => return Err(ApiError::new(Code::GraphBackingUp)),
+            Some(_) if is_held(db, backup)? => {
+                let text = format!("[{backup}] is being exported or restored.");
+                return Err(ApiError::about(Code::GraphBackingUp, text));
             }
-        })?;
-        let pool = app.pool(&caller.project)?;
+            Some(_) => {}
+        }
         match pool.remove_pin(graph.as_str(), backup.as_str()) {
             Ok(()) | Err(store::Error::NoPin { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        app.db().write(|db| db.execute("DELETE FROM backups WHERE id = ?1", [&backup]).map(|_| ()))?;
-        Ok(Json(json!({})))
-    })
-    .await
+        Ok(forget(db, backup)?)
+    })?;
+    app.archives().forget(backup);
+    Ok(())
 }

@@ -99,6 +99,8 @@ codes! {
     NoSuchBucket            "OBS.0003" 404 "The bucket does not exist.";
     NoSuchKey               "OBS.0004" 404 "The object does not exist.";
     ObjectTooLarge          "OBS.0005" 413 "The object is larger than the limit.";
+    LinkExpired             "OBS.0007" 403 "The link has expired.";
+    LinkInvalid             "OBS.0008" 403 "The link is not valid: its signature does not match.";
     KeyConflict             "OBS.0006" 409 "A folder or a file of another object is in the way of this key.";
 }
 

@@ -33,6 +33,9 @@ pub struct ServeOptions {
     /// How many backups a project may have
     #[arg(long, value_name = "N", env = "GESTALT_BACKUP_QUOTA")]
     pub backup_quota: Option<u32>,
+    /// How often each graph is backed up automatically; 0 never, unless its policy says otherwise
+    #[arg(long, value_name = "SECONDS", env = "GESTALT_AUTO_BACKUP_SECONDS")]
+    pub auto_backup_seconds: Option<u32>,
     /// How many graphs a project may have
     #[arg(long, value_name = "N", env = "GESTALT_GRAPH_QUOTA")]
     pub graph_quota: Option<u32>,
@@ -84,6 +87,7 @@ struct FileOptions {
     ready_file: Option<PathBuf>,
     cache_mib: Option<usize>,
     backup_quota: Option<u32>,
+    auto_backup_seconds: Option<u32>,
     graph_quota: Option<u32>,
     token_lifetime_seconds: Option<i64>,
     job_retention_seconds: Option<i64>,
@@ -109,6 +113,8 @@ pub struct Config {
     pub cache_bytes: usize,
     /// Backups a project may have.
     pub backup_quota: u32,
+    /// Seconds between automatic backups of a graph; 0 for none.
+    pub auto_backup_seconds: i64,
     /// Graphs a project may have.
     pub graph_quota: u32,
     /// How long a token is good for.
@@ -183,6 +189,11 @@ impl Config {
             ready_file: options.ready_file.or(file.ready_file),
             cache_bytes: mib.saturating_mul(1 << 20),
             backup_quota: options.backup_quota.or(file.backup_quota).unwrap_or(1000),
+            auto_backup_seconds: options
+                .auto_backup_seconds
+                .or(file.auto_backup_seconds)
+                .unwrap_or(86_400)
+                .into(),
             graph_quota: options.graph_quota.or(file.graph_quota).unwrap_or(100),
             token_seconds: options.token_lifetime_seconds.or(file.token_lifetime_seconds).unwrap_or(86_400),
             job_retention_seconds: options

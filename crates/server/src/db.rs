@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] =
     &[
         include_str!("../migrations/0001_start.sql"),
         include_str!("../migrations/0002_sizes.sql"),
+        include_str!("../migrations/0003_backups.sql"),
         include_str!("../migrations/0005_task_centre.sql"),
     ];
 

@@ -55,6 +55,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(identity::routes(&app))
         .merge(metrics::routes())
         .merge(openapi::routes())
+        .merge(backups::links::routes())
         .route("/healthz", get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }))
         .route("/readyz", get(ready))
         .fallback(no_such_api)

@@ -98,7 +98,7 @@ fn settle(app: &App, job: &Unfinished) -> Result<(), ApiError> {
             let newer = job.lsn_before.is_some_and(|lsn| snapshot.lsn() > lsn as u64);
             newer && snapshot.content().vertices.count == 0
         }),
-        "CreateBackup" => return settle_backup(app, job),
+        "CreateBackup" | "ImportBackup" => return settle_backup(app, job),
         _ => false,
     };
     end(app, &job.id, done)
@@ -119,7 +119,8 @@ fn end(app: &App, job: &JobId, done: bool) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A backup whose pin is there is complete; one without a pin never was.
+/// A backup whose pin is there is complete; one without a pin never was. One that was to be
+/// imported does not even stay in the list.
 fn settle_backup(app: &App, job: &Unfinished) -> Result<(), ApiError> {
     let row: Option<(BackupId, ProjectId)> = app.db().read(|db| {
         use rusqlite::OptionalExtension;
@@ -136,7 +137,10 @@ fn settle_backup(app: &App, job: &Unfinished) -> Result<(), ApiError> {
     };
     let status = if pin.is_some() { "success" } else { "failed" };
     let bytes = pin.as_ref().map(|pin| pin.stored_bytes as i64);
-    app.db().write(|db| backups::finish(db, &backup, status, app.now(), bytes))?;
+    app.db().write(|db| match (&pin, job.name.as_str()) {
+        (None, "ImportBackup") => backups::forget(db, &backup),
+        _ => backups::finish(db, &backup, status, app.now(), bytes),
+    })?;
     end(app, &job.id, pin.is_some())
 }
 

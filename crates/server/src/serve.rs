@@ -11,6 +11,7 @@ use store::{Env, LocalDisk, Settings, Store};
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::backups::schedule;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::identity::bootstrap::{self, BootstrapError, InstanceKey};
@@ -145,6 +146,7 @@ impl Server {
         }
         maintain(&app);
         keep_house(&app);
+        schedule::start(&app);
         if let Some(path) = &ready_file {
             write_ready(path, &url)?;
         }

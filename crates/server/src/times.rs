@@ -15,6 +15,11 @@ impl Time {
         self.format("%Y-%m-%dT%H:%M:%S")
     }
 
+    /// `2018-08-16T10:15:14+0000`, as links say when they expire.
+    pub(crate) fn with_offset(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%S+0000")
+    }
+
     /// `20210608135513`, the stamp in backup names.
     pub(crate) fn stamp(self) -> String {
         self.format("%Y%m%d%H%M%S")
@@ -81,6 +86,7 @@ mod tests {
     fn every_form_of_one_instant() {
         let time = Time(1_623_160_513_000_000);
         assert_eq!(time.text(), "2021-06-08T13:55:13");
+        assert_eq!(time.with_offset(), "2021-06-08T13:55:13+0000");
         assert_eq!(time.stamp(), "20210608135513");
         assert_eq!(time.precise(), "2021-06-08T13:55:13.000000Z");
         assert_eq!(time.millis(), 1_623_160_513_000);

@@ -78,6 +78,7 @@ pub(super) async fn start(
 fn restorable(db: &Transaction<'_>, job: &Job, backup: &BackupId) -> Result<Pin, ApiError> {
     let (graph, project) = (&job.graph, &job.graph.project);
     let owner = backups::usable(db, project, backup)?;
+    backups::hold(db, &job.id, backup)?;
     let pin = job.app.pool(project)?.pin(owner.as_str(), backup.as_str())?;
     let limit = sizes::edge_limit(&graph.size_index).unwrap_or(u64::MAX);
     if pin.edges > limit {

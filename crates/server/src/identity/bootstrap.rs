@@ -9,8 +9,11 @@ use std::path::Path;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::db::Db;
 use crate::identity::password;
@@ -29,8 +32,12 @@ pub(crate) struct Credentials {
     pub(crate) region: String,
 }
 
-/// The key under which secrets are kept in the database: a file of its own, mode 0600.
-pub(crate) struct InstanceKey(Aes256Gcm);
+/// The key under which secrets are kept in the database, and one that is derived from it, with
+/// which links are signed. A file of its own, mode 0600.
+pub(crate) struct InstanceKey {
+    cipher: Aes256Gcm,
+    links: Hmac<Sha256>,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BootstrapError {
@@ -55,13 +62,26 @@ impl InstanceKey {
             write_private(&path, &ambient.bytes::<32>()).map_err(file)?;
         }
         let key = fs::read(&path).map_err(file)?;
-        Aes256Gcm::new_from_slice(&key).map(Self).map_err(|_| BootstrapError::Key)
+        let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| BootstrapError::Key)?;
+        // One key for one purpose: a signature tells nothing of what is sealed.
+        let derived = mac(&key)?.chain_update(b"gestalt download links").finalize().into_bytes();
+        Ok(Self { cipher, links: mac(&derived)? })
+    }
+
+    /// Signs a message.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 32] {
+        self.links.clone().chain_update(message).finalize().into_bytes().into()
+    }
+
+    /// Whether `signature` is what `sign` gave for this message; takes equally long either way.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.sign(message).ct_eq(signature).into()
     }
 
     /// Seals a secret under the name it belongs to: nonce, then ciphertext.
     fn seal(&self, name: &str, secret: &str, nonce: [u8; 12]) -> Option<Vec<u8>> {
         let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
-        let sealed = self.0.encrypt(&Nonce::from(nonce), payload).ok()?;
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).ok()?;
         Some([nonce.as_slice(), &sealed].concat())
     }
 
@@ -69,8 +89,12 @@ impl InstanceKey {
     pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Option<String> {
         let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
         let payload = Payload { msg: sealed, aad: name.as_bytes() };
-        String::from_utf8(self.0.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
+        String::from_utf8(self.cipher.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
     }
+}
+
+fn mac(key: &[u8]) -> Result<Hmac<Sha256>, BootstrapError> {
+    Hmac::new_from_slice(key).map_err(|_| BootstrapError::Key)
 }
 
 /// Makes account, project, user and key if there are none yet.

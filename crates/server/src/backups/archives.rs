@@ -1,0 +1,191 @@
+//! Backups to a bucket and back: jobs around the store's archives.
+
+use std::io::{self, BufWriter, Read, Write};
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+use store::{ArchiveIndex, PinKind, PinRequest, Shelf, ShelfFile};
+
+use super::{Method, Noted, finish, forget, hold, note, usable};
+use crate::app::App;
+use crate::codes::Code;
+use crate::graphs::record;
+use crate::graphs::states::Status;
+use crate::http::auth::Caller;
+use crate::http::blocking;
+use crate::http::body::Fields;
+use crate::http::error::ApiError;
+use crate::ids::{BackupId, GraphId, ProjectId};
+use crate::jobs::{self, End, Job};
+use crate::obs::{Buckets, Draft, ObjectPath, is_legal_path};
+
+/// Copies a backup to a folder of a bucket. The graph may be in any state, or be gone.
+pub(super) async fn export(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, graph)): Path<(String, GraphId)>,
+    body: Fields,
+) -> Result<Json<Value>, ApiError> {
+    let begun = blocking(move || {
+        let wanted = body.text("backup_id").and_then(|id| Ok((BackupId(id), folder(&body, "export_path")?)));
+        app.db().write(|db| {
+            let row = record::find_any(db, &caller.project, &graph)?;
+            let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+            let (backup, path) = wanted?;
+            usable(db, &caller.project, &graph, &backup)?;
+            let job = jobs::note(&app, db, row, "ExportBackup")?;
+            hold(db, &job.id, &backup)?;
+            Ok::<_, ApiError>((job, backup, path))
+        })
+    });
+    let (job, backup, path) = begun.await?;
+    let reply = json!({"job_id": job.id.as_str()});
+    jobs::queue(job, move |job| {
+        let written = write_archive(job, &backup, &Folder::of(&job.app, &job.graph.project, path));
+        End { outcome: written, detail: None, status: None, also: None }
+    });
+    Ok(Json(reply))
+}
+
+fn write_archive(job: &Job, backup: &BackupId, folder: &Folder) -> Result<(), String> {
+    let pool = job.app.pool(&job.graph.project).map_err(|error| error.to_string())?;
+    let pin = pool.pin(job.graph.id.as_str(), backup.as_str()).map_err(reason)?;
+    let archive = pool.archive(&pin).map_err(reason)?;
+    archive.export(folder, &|done, total| goes_on(job, done, total)).map_err(reason)
+}
+
+/// Takes a backup in from a folder of a bucket. It becomes a backup of the graph in the path,
+/// whatever graph it was of.
+pub(super) async fn import(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, graph)): Path<(String, GraphId)>,
+    body: Fields,
+) -> Result<Json<Value>, ApiError> {
+    let user = caller.user_name.clone();
+    let begun = blocking(move || {
+        let row = app.db().read(|db| record::find(db, &caller.project, &graph))?;
+        let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+        match row.status {
+            Status::Creating => return Err(ApiError::new(Code::GraphCreating)),
+            Status::CreateFailed => return Err(ApiError::new(Code::GraphNotRunning)),
+            _ => {}
+        }
+        let path = folder(&body, "import_path")?;
+        let shelf = Folder::of(&app, &caller.project, path.clone());
+        // Whatever else is wrong with it, the job says.
+        if matches!(ArchiveIndex::read(&shelf), Ok(None)) {
+            return Err(ApiError::about(Code::ObjectAbsent, format!("[import_path]: no backup in [{path}]")));
+        }
+        app.db().write(|db| {
+            let row = record::find(db, &caller.project, &graph)?;
+            let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
+            let job = jobs::note(&app, db, row, "ImportBackup")?;
+            let noted = note(&app, db, &job, Method::Import)?;
+            Ok::<_, ApiError>((job, noted, shelf))
+        })
+    });
+    let (job, noted, shelf) = begun.await?;
+    let reply = json!({"job_id": job.id.as_str(), "backup_id": noted.id.as_str()});
+    jobs::queue(job, move |job| take_in(job, noted, user, &shelf));
+    Ok(Json(reply))
+}
+
+fn take_in(job: &Job, noted: Noted, user: String, shelf: &Folder) -> End {
+    let Noted { id, name } = noted;
+    let request = PinRequest { id: id.0.clone(), name, kind: PinKind::Imported, requested_by: user };
+    let pool = job.app.pool(&job.graph.project).map_err(|error| error.to_string());
+    let pin = pool.and_then(|pool| {
+        let go_on = |done, total| goes_on(job, done, total);
+        pool.import(job.graph.id.as_str(), request, shelf, &go_on).map_err(reason)
+    });
+    let now = job.app.now();
+    let bytes = pin.as_ref().map(|pin| pin.stored_bytes as i64).ok();
+    let arrived = pin.is_ok();
+    End {
+        outcome: pin.map(|_| ()),
+        detail: None,
+        status: None,
+        // What did not arrive is no backup, not even a failed one.
+        also: Some(Box::new(
+            move |db| if arrived { finish(db, &id, "success", now, bytes) } else { forget(db, &id) },
+        )),
+    }
+}
+
+fn goes_on(job: &Job, done: u64, total: u64) -> bool {
+    job.progress(done, total);
+    !job.app.is_stopping()
+}
+
+/// The store's message, which names the file at fault, and what the disk says.
+fn reason(error: store::Error) -> String {
+    match std::error::Error::source(&error) {
+        _ if matches!(error, store::Error::Interrupted) => "interrupted by a stop of the server".into(),
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A folder of a bucket in a request, without the slash at its end.
+fn folder(body: &Fields, name: &str) -> Result<String, ApiError> {
+    let path = body.text(name)?;
+    let refuse = |reason: String| ApiError::about(Code::FilePath, format!("[{name}]: {reason}"));
+    if !is_legal_path(&path) {
+        return Err(refuse(format!("[{path}] has a character that is not allowed")));
+    }
+    let folder = path.strip_suffix('/').unwrap_or(&path);
+    match ObjectPath::parse(&format!("{folder}/index")) {
+        Ok(_) => Ok(folder.into()),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// A folder of a bucket, as archives lie in it.
+struct Folder {
+    buckets: Buckets,
+    app: App,
+    path: String,
+}
+
+impl Folder {
+    fn of(app: &App, project: &ProjectId, path: String) -> Self {
+        Self { buckets: Buckets::new(app.buckets(project)), app: app.clone(), path }
+    }
+
+    fn place(&self, name: &str) -> io::Result<ObjectPath> {
+        let path = format!("{}/{name}", self.path);
+        ObjectPath::parse(&path).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+}
+
+impl Shelf for Folder {
+    fn open(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.buckets.open(&self.place(name)?)?))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn ShelfFile>> {
+        let draft = self.buckets.start(&self.place(name)?, &self.app.ambient().hex_id())?;
+        Ok(Box::new(Writing(BufWriter::new(draft))))
+    }
+}
+
+struct Writing(BufWriter<Draft>);
+
+impl Write for Writing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl ShelfFile for Writing {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        let mut draft = self.0.into_inner().map_err(io::IntoInnerError::into_error)?;
+        draft.publish()
+    }
+}
