@@ -39,7 +39,12 @@ impl Server {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut server = Self {
             home: tempfile::tempdir().expect("a temporary directory can be made"),
-            environment: environment.iter().map(own).collect(),
+            // Whoever wants automatic backups says so: one by chance would be in the way.
+            environment: [&("GESTALT_AUTO_BACKUP_SECONDS", "0")]
+                .into_iter()
+                .chain(environment)
+                .map(own)
+                .collect(),
             process: None,
             url: Arc::default(),
             announced: RefCell::default(),
