@@ -158,6 +158,11 @@ pub(crate) fn forget(db: &Connection, id: &BackupId) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM backups WHERE id = ?1")?.execute([id]).map(|_| ())
 }
 
+fn is_listed(db: &Connection, id: &BackupId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT EXISTS (SELECT 1 FROM backups WHERE id = ?1)")?
+        .query_row([id], |row| row.get(0))
+}
+
 /// Notes that a job reads a backup, which nobody can delete meanwhile.
 pub(crate) fn hold(db: &Connection, job: &JobId, backup: &BackupId) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE jobs SET backup_id = ?2 WHERE id = ?1")?

@@ -4,10 +4,11 @@ use std::io::{self, BufWriter, Read, Write};
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
+use rusqlite::Transaction;
 use serde_json::{Value, json};
 use store::{ArchiveIndex, PinKind, PinRequest, Shelf, ShelfFile};
 
-use super::{Method, Noted, finish, forget, hold, note, usable};
+use super::{Method, Noted, finish, forget, hold, is_listed, note, usable};
 use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::record;
@@ -100,18 +101,24 @@ fn take_in(job: &Job, noted: Noted, user: String, shelf: &Folder) -> End {
         let go_on = |done, total| goes_on(job, done, total);
         pool.import(job.graph.id.as_str(), request, shelf, &go_on).map_err(reason)
     });
-    let now = job.app.now();
-    let bytes = pin.as_ref().map(|pin| pin.stored_bytes as i64).ok();
-    let arrived = pin.is_ok();
-    End {
-        outcome: pin.map(|_| ()),
-        detail: None,
-        status: None,
+    let (now, app, graph) = (job.app.now(), job.app.clone(), job.graph.clone());
+    let arrived = pin.as_ref().map(|pin| pin.stored_bytes as i64).ok();
+    let also = move |db: &Transaction<'_>| match arrived {
+        // The graph was deleted meanwhile, and its list with it.
+        Some(_) if !is_listed(db, &id)? => {
+            let removed = app
+                .pool(&graph.project)
+                .and_then(|pool| Ok(pool.remove_pin(graph.id.as_str(), id.as_str())?));
+            removed.unwrap_or_else(
+                |error| tracing::error!(backup = %id, %error, "a backup without a graph stays"),
+            );
+            Ok(())
+        }
+        Some(bytes) => finish(db, &id, "success", now, Some(bytes)),
         // What did not arrive is no backup, not even a failed one.
-        also: Some(Box::new(
-            move |db| if arrived { finish(db, &id, "success", now, bytes) } else { forget(db, &id) },
-        )),
-    }
+        None => forget(db, &id),
+    };
+    End { outcome: pin.map(|_| ()), detail: None, status: None, also: Some(Box::new(also)) }
 }
 
 fn goes_on(job: &Job, done: u64, total: u64) -> bool {
