@@ -189,16 +189,19 @@ fn stream_of(archive: Arc<Archive>, mut file: Box<dyn Read + Send>) -> Body {
         let _held = archive;
         loop {
             let mut block = vec![0; BLOCK];
-            let read = file.read(&mut block).map(|len| {
-                block.truncate(len);
-                Bytes::from(block)
-            });
-            let over = read.as_ref().map_or(true, |block| block.is_empty());
-            if let Err(error) = &read {
-                tracing::error!(%error, "a file of a backup cannot be read");
-            }
-            let empty = read.as_ref().is_ok_and(|block| block.is_empty());
-            if empty || sender.blocking_send(read).is_err() || over {
+            let read = match file.read(&mut block) {
+                Ok(0) => return,
+                Ok(len) => {
+                    block.truncate(len);
+                    Ok(Bytes::from(block))
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a file of a backup cannot be read");
+                    Err(error)
+                }
+            };
+            let failed = read.is_err();
+            if sender.blocking_send(read).is_err() || failed {
                 return;
             }
         }
