@@ -207,6 +207,19 @@ pub(crate) fn usable(db: &Connection, project: &ProjectId, backup: &BackupId) ->
     }
 }
 
+/// The same for a backup that must be the graph's own.
+fn usable_of(
+    db: &Connection,
+    project: &ProjectId,
+    graph: &GraphId,
+    backup: &BackupId,
+) -> Result<(), ApiError> {
+    if usable(db, project, backup)? == *graph {
+        return Ok(());
+    }
+    Err(ApiError::about(Code::BackupAbsent, format!("[{backup}]")))
+}
+
 fn status(
     db: &Connection,
     project: &ProjectId,

@@ -8,13 +8,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 /// In order; the position plus one is the schema's version (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] =
-    &[
-        include_str!("../migrations/0001_start.sql"),
-        include_str!("../migrations/0002_sizes.sql"),
-        include_str!("../migrations/0003_backups.sql"),
-        include_str!("../migrations/0005_task_centre.sql"),
-    ];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_sizes.sql"),
+    include_str!("../migrations/0003_backups.sql"),
+    include_str!("../migrations/0005_task_centre.sql"),
+];
 
 /// Idle connections that are kept for the next reads.
 const IDLE_READERS: usize = 16;

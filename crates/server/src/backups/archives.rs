@@ -8,7 +8,7 @@ use rusqlite::Transaction;
 use serde_json::{Value, json};
 use store::{ArchiveIndex, PinKind, PinRequest, Shelf, ShelfFile};
 
-use super::{Method, Noted, finish, forget, hold, is_listed, note, usable};
+use super::{Method, Noted, finish, forget, hold, is_listed, note, usable_of};
 use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::record;
@@ -34,7 +34,7 @@ pub(super) async fn export(
             let row = record::find_any(db, &caller.project, &graph)?;
             let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
             let (backup, path) = wanted?;
-            usable(db, &caller.project, &graph, &backup)?;
+            usable_of(db, &caller.project, &graph, &backup)?;
             let job = jobs::note(&app, db, row, "ExportBackup")?;
             hold(db, &job.id, &backup)?;
             Ok::<_, ApiError>((job, backup, path))

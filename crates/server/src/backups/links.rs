@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use store::Archive;
 use tokio::sync::mpsc;
 
-use super::usable;
+use super::usable_of;
 use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::record;
@@ -101,7 +101,7 @@ fn archive(
     graph: &GraphId,
     backup: &BackupId,
 ) -> Result<Arc<Archive>, ApiError> {
-    app.db().read(|db| usable(db, project, graph, backup))?;
+    app.db().read(|db| usable_of(db, project, graph, backup))?;
     if let Some(archive) = app.archives().find(backup, app.now()) {
         return Ok(archive);
     }

@@ -226,6 +226,41 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .may_take("Any")
         .answers("NewBackup"),
     delete("/v2/{project}/graphs/{graph}/backups/{backup}", "deleteBackup", "Delete a backup"),
+    post("/v2/{project}/graphs/{graph}/backups/export", "exportBackup", "Copy a backup to a bucket")
+        .takes("Any")
+        .answers("JobId"),
+    post("/v2/{project}/graphs/{graph}/backups/import", "importBackup", "Take a backup in from a bucket")
+        .takes("Any")
+        .answers("NewBackup"),
+    get("/v2/{project}/graphs/{graph}/backup-files", "listBackupFiles", "Download links of a backup")
+        .asks(&[must("backup_id", Sort::Text)]),
+    get("/v2/{project}/graphs/{graph}/backup-policy", "showBackupPolicy", "Automatic backups of a graph"),
+    put(
+        "/v2/{project}/graphs/{graph}/backup-policy",
+        "changeBackupPolicy",
+        "Set automatic backups of a graph",
+    )
+    .takes("Any"),
+    get("/obs/backup-links/{project}/{graph}/{backup}/{*name}", "downloadBackupFile", "A file of a backup")
+        .gives(200, Payload::Bytes)
+        .open(),
+    // Size, network and scenes.
+    post("/v2/{project}/graphs/{graph}/resize", "resizeGraph", "Another edge quota")
+        .takes("Any")
+        .answers("JobId"),
+    post("/v2/{project}/graphs/{graph}/expand", "expandGraph", "Record more replicas")
+        .takes("Any")
+        .answers("JobId"),
+    post("/v2/{project}/graphs/{graph}/upgrade", "upgradeGraph", "Move a graph to another version")
+        .may_take("Any"),
+    post("/v2/{project}/graphs/{graph}/bind-eip", "bindEip", "Record an EIP").takes("Any"),
+    post("/v2/{project}/graphs/{graph}/unbind-eip", "unbindEip", "Forget an EIP").takes("Any"),
+    post("/v2/{project}/graphs/{graph}/sg/change", "changeSecurityGroup", "Record a security group")
+        .takes("Any"),
+    get("/v2/{project}/graphs/scenes", "listScenes", "Scenes there are: none"),
+    post("/v2/{project}/graphs/{graph}/scenes/register", "registerScenes", "Register scenes").takes("Any"),
+    post("/v2/{project}/graphs/{graph}/scenes/unregister", "unregisterScenes", "Unregister scenes")
+        .takes("Any"),
     // The task centre.
     get("/v2/{project}/graphs/jobs", "listJobs", "The task centre").asks(JOB_FILTER).answers("JobList"),
     get("/v2/{project}/graphs/{graph}/jobs/{job}/status", "showJob", "One job").answers("Job"),
