@@ -9,6 +9,7 @@
 mod client;
 mod graph;
 mod log;
+mod people;
 mod raw;
 mod refusal;
 pub mod sample;

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use store::{Graph, Pool, Store};
 
+use crate::audit::Audit;
 use crate::backups::links;
 use crate::codes::Code;
 use crate::config::Config;
@@ -17,6 +18,9 @@ use crate::db::Db;
 use crate::http::error::ApiError;
 use crate::http::limits::Limits;
 use crate::identity::bootstrap::InstanceKey;
+use crate::identity::keystone::Keystone;
+use crate::identity::lockout::Lockouts;
+use crate::identity::session::Sessions;
 use crate::ids::{GraphId, ProjectId};
 use crate::metrics::Metrics;
 use crate::system::Ambient;
@@ -28,6 +32,9 @@ const LONG_JOBS: (usize, usize) = (4, 2);
 /// The same for all other jobs, which take moments.
 const SHORT_JOBS: (usize, usize) = (64, 16);
 
+/// Passwords that are checked at the same time; each check takes 19 MiB.
+const PASSWORD_CHECKS: usize = 4;
+
 /// The application. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -38,6 +45,11 @@ struct Shared {
     db: Db,
     store: Store,
     key: InstanceKey,
+    audit: Audit,
+    sessions: Sessions,
+    lockouts: Lockouts,
+    keystone: Option<Keystone>,
+    password_checks: Arc<Semaphore>,
     url: OnceLock<String>,
     pools: Mutex<FxHashMap<ProjectId, Pool>>,
     open: Mutex<FxHashMap<GraphId, Graph>>,
@@ -57,7 +69,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, ambient: Ambient, db: Db, store: Store, key: InstanceKey) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        ambient: Ambient,
+        db: Db,
+        store: Store,
+        key: InstanceKey,
+        audit: Audit,
+    ) -> Self {
+        let keystone = config.keystone_url.as_deref().map(Keystone::new);
         let limits = Limits::of(&config);
         Self(Arc::new(Shared {
             config,
@@ -65,6 +85,11 @@ impl App {
             db,
             store,
             key,
+            audit,
+            sessions: Sessions::default(),
+            lockouts: Lockouts::default(),
+            keystone,
+            password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             url: OnceLock::new(),
             pools: Mutex::default(),
             open: Mutex::default(),
@@ -97,6 +122,27 @@ impl App {
 
     pub(crate) fn instance_key(&self) -> &InstanceKey {
         &self.0.key
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    pub(crate) fn lockouts(&self) -> &Lockouts {
+        &self.0.lockouts
+    }
+
+    /// The Keystone that knows the tokens, if it is not this server.
+    pub(crate) fn keystone(&self) -> Option<&Keystone> {
+        self.0.keystone.as_ref()
+    }
+
+    pub(crate) fn password_checks(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.password_checks)
     }
 
     pub(crate) fn token_seconds(&self) -> i64 {

@@ -64,6 +64,7 @@ codes! {
     EipBound                "GES.7038" 400 "An EIP is bound already.";
     EipNotBound             "GES.7039" 400 "No EIP is bound.";
     BackupFailed            "GES.7040" 400 "The chosen backup did not succeed.";
+    NotPermitted            "GES.7041" 403 "The permission for this operation is missing.";
     GraphCreating           "GES.7042" 400 "The graph is still being created.";
     ParameterMissing        "GES.7049" 400 "A mandatory parameter is missing.";
     ParameterEmpty          "GES.7050" 400 "A parameter is empty.";
@@ -76,6 +77,8 @@ codes! {
     ExportFailed            "GES.8011" 400 "The graph could not be exported.";
     ImportFailed            "GES.8013" 400 "The import failed.";
     NoSuchJob               "GES.8301" 400 "There is no such job.";
+    // The data plane, refused before it is reached.
+    NoAccess                "GES.8020" 403 "The permission to open this graph is missing.";
     // The gateway.
     NoSuchApi               "APIGW.0101" 404 "The API does not exist or has not been published.";
     BodyTooLarge            "APIGW.0201" 413 "The request body is larger than 12 MB.";
@@ -87,12 +90,16 @@ codes! {
     TookTooLong             "APIGW.0201" 504 "The request took too long.";
     TooManyRequests         "APIGW.0308" 429 "The throttling threshold has been reached.";
     Unauthenticated         "APIGW.0301" 401 "Incorrect IAM authentication information";
+    AccessDenied            "APIGW.0306" 403 "Access denied.";
     ProjectNotUsable        "APIGW.0310" 403 "The project is not usable with these credentials.";
     GatewayInternal         "APIGW.0601" 500 "Internal error.";
     // Identity; its bodies carry the status in place of a code.
     IdentityBadRequest      "400" 400 "The request body is invalid.";
     IdentityUnauthorized    "401" 401 "The username or password is wrong.";
     IdentityNotFound        "404" 404 "The token does not exist or has expired.";
+    IdentityForbidden       "403" 403 "These credentials do not permit it.";
+    IdentityAbsent          "404" 404 "It does not exist.";
+    IdentityConflict        "409" 409 "It is in the way of something else.";
     // The object area.
     BucketName              "OBS.0001" 400 "The bucket name is not legal: 3 to 63 lower-case letters, digits, hyphens and dots.";
     ObjectKey               "OBS.0002" 400 "The object key is not legal.";

@@ -66,6 +66,9 @@ pub struct ServeOptions {
     /// How long a client may keep the server waiting for the next bytes
     #[arg(long, value_name = "SECONDS", env = "GESTALT_CLIENT_TIMEOUT_SECONDS")]
     pub client_timeout_seconds: Option<u32>,
+    /// Another Keystone that knows the tokens; ends with /v3
+    #[arg(long, value_name = "URL", env = "GESTALT_KEYSTONE_URL")]
+    pub keystone_url: Option<String>,
 }
 
 /// How log lines are written.
@@ -98,6 +101,7 @@ struct FileOptions {
     max_in_flight: Option<usize>,
     rate_limit: Option<u32>,
     client_timeout_seconds: Option<u32>,
+    keystone_url: Option<String>,
 }
 
 /// Settings in force.
@@ -133,6 +137,8 @@ pub struct Config {
     pub rate_limit: Option<NonZeroU32>,
     /// How long the server waits for the next bytes of a client.
     pub client_timeout: Duration,
+    /// Another Keystone that knows the tokens.
+    pub keystone_url: Option<String>,
     /// The first user's password, if it was chosen.
     pub admin_password: Option<String>,
 }
@@ -206,6 +212,7 @@ impl Config {
             max_in_flight: options.max_in_flight.or(file.max_in_flight).unwrap_or(1024).max(1),
             rate_limit: NonZeroU32::new(options.rate_limit.or(file.rate_limit).unwrap_or(20_000)),
             client_timeout: Duration::from_secs(u64::from(client_timeout.max(1))),
+            keystone_url: options.keystone_url.or(file.keystone_url).filter(|url| !url.is_empty()),
             admin_password: admin_password.filter(|password| !password.is_empty()),
         })
     }

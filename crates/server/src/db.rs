@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_sizes.sql"),
     include_str!("../migrations/0003_backups.sql"),
+    include_str!("../migrations/0004_identity.sql"),
     include_str!("../migrations/0005_task_centre.sql"),
 ];
 
@@ -61,6 +62,14 @@ impl Db {
             transaction.commit()?;
         }
         keep_plans(&connection)?;
+        let (path, writer) = (path.to_owned(), Mutex::new(connection));
+        Ok(Self(Arc::new(Connections { path, writer, readers: Mutex::default() })))
+    }
+
+    /// Opens a database that may be in use, only to read.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
         let (path, writer) = (path.to_owned(), Mutex::new(connection));
         Ok(Self(Arc::new(Connections { path, writer, readers: Mutex::default() })))
     }

@@ -1,5 +1,6 @@
 //! The HTTP surface: what stands before and around every call.
 
+pub(crate) mod address;
 pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod error;
@@ -24,7 +25,7 @@ use self::error::{ApiError, REQUEST_ID};
 use crate::app::App;
 use crate::codes::Code;
 use crate::ids::ProjectId;
-use crate::{backups, data_plane, graphs, identity, jobs, metadata, metrics, obs, openapi};
+use crate::{audit, backups, data_plane, graphs, identity, jobs, metadata, metrics, obs, openapi};
 
 /// The largest body, but for objects.
 pub(crate) const MAX_BODY: usize = 12 * 1024 * 1024;
@@ -39,25 +40,12 @@ const RETRY_AFTER: u64 = 1;
 /// Long enough for the largest batch; an endless request does not hold its resources for ever.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// All routes.
+/// The whole surface.
 pub(crate) fn router(app: App) -> Router {
-    let guarded = Router::new()
-        .merge(graphs::routes())
-        .merge(backups::routes())
-        .merge(jobs::routes())
-        .merge(metadata::routes())
-        .merge(data_plane::routes())
-        .merge(obs::routes())
+    routes()
         .route_layer(from_fn(note_project))
-        .route_layer(from_fn_with_state(app.clone(), auth::in_project));
-    Router::new()
-        .merge(guarded)
-        .merge(identity::routes(&app))
-        .merge(metrics::routes())
-        .merge(openapi::routes())
-        .merge(backups::links::routes())
-        .route("/healthz", get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }))
-        .route("/readyz", get(ready))
+        .route_layer(from_fn_with_state(app.clone(), auth::guard))
+        .route_layer(from_fn_with_state(app.clone(), audit::note))
         .fallback(no_such_api)
         .method_not_allowed_fallback(no_such_api)
         .with_state(app.clone())
@@ -66,6 +54,24 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn(within_time))
         .layer(from_fn_with_state(app.clone(), limits::admit))
         .layer(from_fn_with_state(app, around))
+}
+
+/// All calls, each of which stands in the table of `identity/access.rs`.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .merge(graphs::routes())
+        .merge(backups::routes())
+        .merge(jobs::routes())
+        .merge(metadata::routes())
+        .merge(data_plane::routes())
+        .merge(obs::routes())
+        .merge(identity::routes())
+        .merge(audit::routes())
+        .merge(metrics::routes())
+        .merge(openapi::routes())
+        .merge(backups::links::routes())
+        .route("/healthz", get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }))
+        .route("/readyz", get(ready))
 }
 
 async fn ready(State(app): State<App>) -> Response {
@@ -133,9 +139,11 @@ fn log(id: &str, method: &Method, route: &str, response: &Response, took: Durati
 #[derive(Clone)]
 struct ProjectOf(ProjectId);
 
-async fn note_project(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+async fn note_project(caller: Option<Extension<Caller>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.extensions_mut().insert(ProjectOf(caller.project));
+    if let Some(Extension(caller)) = caller {
+        response.extensions_mut().insert(ProjectOf(caller.project));
+    }
     response
 }
 

@@ -2,6 +2,7 @@
 //! clock, randomness, disk and network come in here and nowhere else.
 
 mod app;
+pub mod audit;
 mod backups;
 mod codes;
 mod config;

@@ -1,8 +1,9 @@
 //! `gestalt`: the server, its demonstration, and its client.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use server::demo::{self, DemoOptions};
 use server::{Config, LogFormat, ServeOptions, Server};
 use tracing_subscriber::EnvFilter;
@@ -22,10 +23,35 @@ struct Arguments {
 enum Verb {
     /// Serve graphs over HTTP
     Serve(Box<ServeOptions>),
+    /// Look after the audit record
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// Import a real graph, back it up, damage it, bring it back, and prove it
     Demo(DemoOptions),
     #[command(flatten)]
     Client(client::Verb),
+}
+
+#[derive(Subcommand)]
+enum AuditVerb {
+    /// Check that no record was changed, removed, moved or cut off
+    Verify(VerifyOptions),
+}
+
+#[derive(Args)]
+struct VerifyOptions {
+    /// The data directory; the server may be running
+    #[arg(long, value_name = "DIR", env = "GESTALT_DATA", default_value = "./gestalt-data")]
+    data: PathBuf,
+    /// A record that an earlier check printed: it must still be there
+    #[arg(long, value_name = "NUMBER:CODE", value_parser = noted)]
+    expect: Option<(u64, String)>,
+}
+
+fn noted(text: &str) -> Result<(u64, String), String> {
+    let (number, code) = text.split_once(':').ok_or("a number, a colon and a code")?;
+    let number = number.parse().map_err(|_| "the number is none")?;
+    Ok((number, code.to_owned()))
 }
 
 fn main() -> ExitCode {
@@ -34,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Serve(options) => serve(*options),
         Verb::Demo(options) => demo(options),
         Verb::Client(verb) => return client::run(verb, Arguments::command()),
+        Verb::Audit(AuditVerb::Verify(options)) => verify_audit(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +74,16 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stderr, reason = "the one line that says what to do")]
 fn report(error: &str) {
     eprintln!("gestalt: {error}");
+}
+
+#[allow(clippy::print_stdout, reason = "the result of the command")]
+fn verify_audit(options: VerifyOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let verified = server::audit::verify(&options.data, options.expect)?;
+    println!(
+        "{} records are whole; the last one is {}:{}",
+        verified.records, verified.records, verified.head
+    );
+    Ok(())
 }
 
 fn serve(options: ServeOptions) -> Result<(), Box<dyn std::error::Error>> {

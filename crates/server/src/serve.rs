@@ -11,6 +11,7 @@ use store::{Env, LocalDisk, Settings, Store};
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::audit::{Audit, AuditError};
 use crate::backups::schedule;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
@@ -70,6 +71,12 @@ impl From<OpenError> for ServeError {
     }
 }
 
+impl From<AuditError> for ServeError {
+    fn from(error: AuditError) -> Self {
+        Self::Database(DatabaseError(error.to_string()))
+    }
+}
+
 impl From<BootstrapError> for ServeError {
     fn from(error: BootstrapError) -> Self {
         Self::Database(DatabaseError(error.to_string()))
@@ -96,7 +103,8 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
         };
         let settings = Settings { cache_bytes: config.cache_bytes, ..Settings::default() };
-        let app = App::new(config, ambient, db, Store::new(env, settings), key);
+        let audit = Audit::open(&config.data, key.audit(), db.clone(), ambient.clone())?;
+        let app = App::new(config, ambient, db, Store::new(env, settings), key, audit);
         let server = Self { app, listener, address, tls, _lock: lock };
         server.app.set_url(server.url());
         Ok(server)
@@ -157,6 +165,7 @@ impl Server {
         serving.abort();
         wait_for_jobs(&app).await;
         close_all(&app).await;
+        app.audit().close().await;
         match served {
             Ok(Err(error)) => Err(ServeError::Run(error)),
             _ => Ok(()),

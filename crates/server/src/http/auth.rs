@@ -1,18 +1,27 @@
-//! Who is calling, and for which project.
+//! Who is calling, for which project, and whether he may. Every request passes here, and what it
+//! needs stands in one table (`identity/access.rs`).
+
+use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use rusqlite::OptionalExtension;
 
+use super::address::Address;
 use super::blocking;
 use super::body::read;
 use super::error::ApiError;
 use crate::app::App;
+use crate::audit::Actor;
 use crate::codes::Code;
-use crate::identity::signing::{Signed, SignedRequest};
-use crate::identity::token::{self, TokenRow};
+use crate::identity::access::{Action, Need, need};
+use crate::identity::lockout::Subject;
+use crate::identity::session::{self, KeySession, Session};
+use crate::identity::signing::{SignatureError, Signed, SignedRequest};
 use crate::ids::ProjectId;
 
 /// The user behind a request.
@@ -23,32 +32,191 @@ pub(crate) struct Caller {
     pub(crate) project: ProjectId,
 }
 
-/// Lets a request through if its credentials are good for the project in its path.
-pub(crate) async fn in_project(State(app): State<App>, request: Request, next: Next) -> Response {
-    match admit(app, request).await {
-        Ok(request) => next.run(request).await,
-        Err(error) => error.into_response(),
+/// The interface that a path belongs to, by which errors have their shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plane {
+    Management,
+    Data,
+    Identity,
+    /// Buckets, and what is ours.
+    Other,
+}
+
+impl Plane {
+    fn of(uri: &Uri) -> Self {
+        match uri.path().split('/').nth(1).unwrap_or_default() {
+            "v2" | "v1.0" => Self::Management,
+            "ges" => Self::Data,
+            "v3" | "v3.0" => Self::Identity,
+            _ => Self::Other,
+        }
+    }
+
+    fn refusal(self, error: ApiError) -> Response {
+        match self {
+            Self::Identity => error.identity(),
+            Self::Data if error.code == Code::NoAccess => error.v1(),
+            _ => error.into_response(),
+        }
+    }
+
+    fn not_permitted(self, need: &str) -> ApiError {
+        let code = match self {
+            Self::Management => Code::NotPermitted,
+            Self::Data => Code::NoAccess,
+            Self::Identity => Code::IdentityForbidden,
+            Self::Other => Code::AccessDenied,
+        };
+        ApiError::about(code, format!("[{need}]"))
     }
 }
 
-async fn admit(app: App, request: Request) -> Result<Request, ApiError> {
-    if !app.is_recovered() {
-        return Err(ApiError::about(Code::Unavailable, "The server is starting."));
-    }
-    let wanted = project_in(request.uri());
-    let (mut request, caller) = if is_signed(request.headers()) {
-        verify_signature(app, request, wanted.clone()).await?
-    } else {
-        let row = check_token(app.clone(), request.headers()).await?;
-        let user_name = row.user_name.clone();
-        let project = row.project.ok_or_else(|| ApiError::new(Code::ProjectNotUsable))?;
-        (request, Caller { user_name, project })
+/// Lets a request through if the table says that its credentials are good for it.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let plane = Plane::of(request.uri());
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_default();
+    let Some(need) = need(request.method(), &route) else {
+        tracing::error!(method = %request.method(), route, "a call without an entry in the table of calls");
+        return plane.refusal(plane.not_permitted("no entry"));
     };
-    if wanted.is_some_and(|wanted| wanted != caller.project) {
+    if need == Need::Nothing {
+        return next.run(request).await;
+    }
+    match admit(&app, request, need, plane).await {
+        Ok((request, actor)) => {
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(actor);
+            response
+        }
+        Err(Refused { error, actor }) => {
+            let mut response = plane.refusal(error);
+            response.extensions_mut().extend(
+                actor
+                    .map(|actor| {
+                        let mut extensions = axum::http::Extensions::new();
+                        extensions.insert(actor);
+                        extensions
+                    })
+                    .unwrap_or_default(),
+            );
+            response
+        }
+    }
+}
+
+/// A refusal, and whom it met if that is known.
+struct Refused {
+    error: ApiError,
+    actor: Option<Actor>,
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self { error, actor: None }
+    }
+}
+
+async fn admit(app: &App, request: Request, need: Need, plane: Plane) -> Result<(Request, Actor), Refused> {
+    if !app.is_recovered() {
+        return Err(ApiError::about(Code::Unavailable, "The server is starting.").into());
+    }
+    let (request, session) = authenticate(app, request).await?;
+    let actor = Actor::of(&session);
+    let (mut parts, body) = request.into_parts();
+    permit(app, &mut parts, &session, need, plane)
+        .await
+        .map_err(|error| Refused { error, actor: Some(actor.clone()) })?;
+    if let Some(project) = session.project() {
+        let caller = Caller { user_name: session.user_name.clone(), project: project.clone() };
+        parts.extensions.insert(caller);
+    }
+    parts.extensions.insert(session);
+    Ok((Request::from_parts(parts, body), actor))
+}
+
+/// Whether the session fulfils the need.
+async fn permit(
+    app: &App,
+    parts: &mut Parts,
+    session: &Arc<Session>,
+    need: Need,
+    plane: Plane,
+) -> Result<(), ApiError> {
+    let elsewhere =
+        session.is_foreign() && plane == Plane::Identity && !parts.uri.path().starts_with("/v3/auth/");
+    if elsewhere {
+        let why =
+            "Users, roles and projects are managed at the Keystone that this server is configured with.";
+        return Err(ApiError::about(Code::IdentityForbidden, why));
+    }
+    match need {
+        Need::Nothing | Need::Credentials => Ok(()),
+        Need::Administrator if session.administrator => Ok(()),
+        Need::Administrator => Err(plane.not_permitted("administrator")),
+        Need::Self_ => {
+            let named = path_parameter(parts, app, "user").await;
+            match named.is_some_and(|user| session.administrator || user == session.user.as_str()) {
+                true => Ok(()),
+                false => Err(plane.not_permitted("administrator")),
+            }
+        }
+        Need::Action(action) => permit_action(app, parts, session, action, plane).await,
+    }
+}
+
+async fn permit_action(
+    app: &App,
+    parts: &mut Parts,
+    session: &Arc<Session>,
+    action: Action,
+    plane: Plane,
+) -> Result<(), ApiError> {
+    let wanted = project_in(&parts.uri);
+    let Some(project) = session.project().cloned() else {
+        let code = if session.is_key() { Code::ForeignProject } else { Code::ProjectNotUsable };
+        return Err(ApiError::new(code));
+    };
+    if wanted.is_some_and(|wanted| wanted != project) {
         return Err(ApiError::new(Code::ForeignProject));
     }
-    request.extensions_mut().insert(caller);
-    Ok(request)
+    let graph = match session.names_graphs() {
+        true => graph_name(app, parts, project, plane).await?,
+        false => None,
+    };
+    match session.may(action, graph.as_deref()) {
+        true => Ok(()),
+        false => Err(plane.not_permitted(action.name())),
+    }
+}
+
+async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Option<String> {
+    let found = RawPathParams::from_request_parts(parts, app).await.ok()?;
+    found.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+/// The name of the graph in the path: the data plane names it, the management plane has its id.
+async fn graph_name(
+    app: &App,
+    parts: &mut Parts,
+    project: ProjectId,
+    plane: Plane,
+) -> Result<Option<String>, ApiError> {
+    let named = path_parameter(parts, app, "graph").await;
+    let Some(id) = named.filter(|_| plane != Plane::Data) else {
+        return Ok(path_parameter(parts, app, "graph").await);
+    };
+    let app = app.clone();
+    blocking(move || {
+        app.db().read(|db| {
+            let name = db
+                .prepare_cached("SELECT name FROM graphs WHERE id = ?1 AND project_id = ?2")?
+                .query_row([&id, &project.0], |row| row.get(0))
+                .optional()?;
+            Ok(name)
+        })
+    })
+    .await
 }
 
 /// `/v2/{project}/…`, `/v1.0/{project}/…`, `/ges/v1.0/{project}/…`; buckets belong to the project
@@ -64,49 +232,91 @@ fn project_in(uri: &Uri) -> Option<ProjectId> {
     project.map(|project| ProjectId(project.into()))
 }
 
-/// A token's row, from `X-Auth-Token`.
-pub(crate) async fn check_token(app: App, headers: &HeaderMap) -> Result<TokenRow, ApiError> {
-    let refuse = |why: &str| ApiError::about(Code::Unauthenticated, format!(": {why}"));
-    let token = headers.get("x-auth-token").ok_or_else(|| refuse("header x-auth-token not found"))?;
-    let token = token.to_str().map_err(|_| refuse("token decryption failed"))?.to_owned();
-    let now = app.now();
-    let row = app.db().read(|db| token::find(db, &token))?;
-    let row = row.ok_or_else(|| refuse("token decryption failed"))?;
-    if row.expires <= now {
-        return Err(refuse(&format!("token expired, expires_at: {}", row.expires.precise())));
+fn unauthenticated(why: &str) -> ApiError {
+    ApiError::about(Code::Unauthenticated, format!(": {why}"))
+}
+
+/// The session of a request's credentials, whichever kind they are.
+async fn authenticate(app: &App, request: Request) -> Result<(Request, Arc<Session>), ApiError> {
+    if is_signed(request.headers()) {
+        return verify_signature(app, request).await;
     }
-    Ok(row)
+    let token = request.headers().get("x-auth-token");
+    let token = token.ok_or_else(|| unauthenticated("header x-auth-token not found"))?;
+    let token = token.to_str().map_err(|_| unauthenticated("token decryption failed"))?.to_owned();
+    let session = check_token(app, &token).await?;
+    Ok((request, session))
+}
+
+/// The session of a token that is good.
+pub(crate) async fn check_token(app: &App, token: &str) -> Result<Arc<Session>, ApiError> {
+    let unknown = || unauthenticated("token decryption failed");
+    let session = match app.keystone() {
+        Some(keystone) => keystone.session(app, token).await?.ok_or_else(unknown)?,
+        None => match app.sessions().known(token) {
+            Some(session) => session,
+            None => {
+                let (app, token) = (app.clone(), token.to_owned());
+                let found = blocking(move || session::of_token(&app, &token)).await?;
+                found.ok_or_else(unknown)?
+            }
+        },
+    };
+    if session.expires <= app.now() {
+        let why = format!("token expired, expires_at: {}", session.expires.precise());
+        return Err(unauthenticated(&why));
+    }
+    Ok(session)
 }
 
 fn is_signed(headers: &HeaderMap) -> bool {
     headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"SDK-HMAC-SHA256"))
 }
 
-async fn verify_signature(
-    app: App,
-    request: Request,
-    wanted: Option<ProjectId>,
-) -> Result<(Request, Caller), ApiError> {
-    let refuse = |why: &str| ApiError::about(Code::Unauthenticated, format!(": {why}"));
-    let (parts, body) = request.into_parts();
+async fn find_key(
+    app: &App,
+    access: &str,
+    project: Option<ProjectId>,
+) -> Result<Option<Arc<KeySession>>, ApiError> {
+    if let Some(known) = app.sessions().known_key(access, project.as_ref()) {
+        return Ok(Some(known));
+    }
+    let (app, access) = (app.clone(), access.to_owned());
+    blocking(move || session::of_key(&app, &access, project.as_ref())).await
+}
+
+async fn verify_signature(app: &App, request: Request) -> Result<(Request, Arc<Session>), ApiError> {
+    let (mut parts, body) = request.into_parts();
     let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let signed = Signed::parse(header).ok_or_else(|| refuse("AK/SK authorization header is malformed"))?;
-    let access = signed.access.clone();
-    let lookup = app.clone();
-    let project = wanted.or_else(|| {
-        let named = parts.headers.get("x-project-id")?;
-        Some(ProjectId(named.to_str().ok()?.into()))
-    });
-    let key = blocking(move || token::find_key(&lookup, &access, project.as_ref())).await?;
+    let signed =
+        Signed::parse(header).ok_or_else(|| unauthenticated("AK/SK authorization header is malformed"))?;
+    let Ok(address) = Address::from_request_parts(&mut parts, app).await;
+    let subject = [Subject::Key(signed.access.clone(), address.to_string())];
+    if let Some(seconds) = app.lockouts().locked(&subject, app.now()) {
+        let why = format!("too many signatures with this key were wrong; try again in {seconds} seconds");
+        return Err(unauthenticated(&why));
+    }
+    let named = || Some(ProjectId(parts.headers.get("x-project-id")?.to_str().ok()?.into()));
+    let project = project_in(&parts.uri).or_else(named);
     // Before the body: nobody without a key makes the server hold twelve megabytes.
-    let key = key.ok_or_else(|| refuse("AK/SK signature verification failed"))?;
+    let key = find_key(app, &signed.access, project).await?;
+    let key = key.ok_or_else(|| unauthenticated("AK/SK signature verification failed"))?;
     let now = app.now();
-    signed.check_date(&parts.headers, now).map_err(|error| refuse(&error.to_string()))?;
+    signed.check_date(&parts.headers, now).map_err(|error| unauthenticated(&error.to_string()))?;
     let bytes = read(body).await?;
     let request =
         SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &bytes };
-    signed.verify(&request, key.secret.as_bytes(), now).map_err(|error| refuse(&error.to_string()))?;
-    let project = key.project.ok_or_else(|| ApiError::new(Code::ForeignProject))?;
-    let caller = Caller { user_name: key.user_name, project };
-    Ok((Request::from_parts(parts, Body::from(bytes)), caller))
+    if let Err(error) = signed.verify(&request, key.secret.as_bytes(), now) {
+        if error == SignatureError::Wrong {
+            app.lockouts().failed(&subject, now);
+        }
+        return Err(unauthenticated(&error.to_string()));
+    }
+    app.lockouts().succeeded(&subject[0]);
+    Ok((Request::from_parts(parts, Body::from(bytes)), Arc::clone(&key.session)))
+}
+
+/// Whether a method changes something.
+pub(crate) fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

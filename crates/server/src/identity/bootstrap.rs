@@ -12,11 +12,12 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use hmac::{Hmac, Mac};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::db::Db;
 use crate::identity::password;
+use crate::identity::role::{ADMINISTRATOR, FULL};
 use crate::system::Ambient;
 
 /// What `credentials.json` says.
@@ -37,6 +38,8 @@ pub(crate) struct Credentials {
 pub(crate) struct InstanceKey {
     cipher: Aes256Gcm,
     links: Hmac<Sha256>,
+    /// What the audit's chain is keyed with.
+    audit: [u8; 32],
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +68,7 @@ impl InstanceKey {
         let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| BootstrapError::Key)?;
         // One key for one purpose: a signature tells nothing of what is sealed.
         let derived = mac(&key)?.chain_update(b"gestalt download links").finalize().into_bytes();
-        Ok(Self { cipher, links: mac(&derived)? })
+        Ok(Self { cipher, links: mac(&derived)?, audit: audit_key(&key) })
     }
 
     /// Signs a message.
@@ -78,8 +81,13 @@ impl InstanceKey {
         self.sign(message).ct_eq(signature).into()
     }
 
+    /// The key of the audit's chain, derived so that it tells nothing of the instance key.
+    pub(crate) fn audit(&self) -> [u8; 32] {
+        self.audit
+    }
+
     /// Seals a secret under the name it belongs to: nonce, then ciphertext.
-    fn seal(&self, name: &str, secret: &str, nonce: [u8; 12]) -> Option<Vec<u8>> {
+    pub(crate) fn seal(&self, name: &str, secret: &str, nonce: [u8; 12]) -> Option<Vec<u8>> {
         let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
         let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).ok()?;
         Some([nonce.as_slice(), &sealed].concat())
@@ -95,6 +103,15 @@ impl InstanceKey {
 
 fn mac(key: &[u8]) -> Result<Hmac<Sha256>, BootstrapError> {
     Hmac::new_from_slice(key).map_err(|_| BootstrapError::Key)
+}
+
+/// Reads the key of the audit's chain from a data directory that may be in use.
+pub(crate) fn read_audit_key(dir: &Path) -> std::io::Result<[u8; 32]> {
+    fs::read(dir.join("instance.key")).map(|key| audit_key(&key))
+}
+
+fn audit_key(instance: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(b"gestalt audit chain v1").chain_update(instance).finalize().into()
 }
 
 /// Makes account, project, user and key if there are none yet.
@@ -129,11 +146,14 @@ pub(crate) fn first_start(
         db.execute("INSERT INTO domains VALUES (?1, ?2)", [&domain, &credentials.domain])?;
         let project = [&credentials.project_id, &domain, &credentials.project_name];
         db.execute("INSERT INTO projects (id, domain_id, name) VALUES (?1, ?2, ?3)", project)?;
-        db.execute("INSERT INTO users VALUES (?1, ?2, ?3, ?4)", [&user, &domain, &credentials.user, &hash])?;
-        db.execute("INSERT INTO members VALUES (?1, ?2)", [&user, &credentials.project_id])?;
+        let row = [&user, &domain, &credentials.user, &hash];
+        db.execute("INSERT INTO users (id, domain_id, name, password_hash) VALUES (?1, ?2, ?3, ?4)", row)?;
+        let assign = "INSERT INTO assignments (actor, target, role_id) VALUES (?1, ?2, ?3)";
+        db.execute(assign, [user.as_str(), &domain, ADMINISTRATOR])?;
+        db.execute(assign, [user.as_str(), &credentials.project_id, FULL])?;
         db.execute(
-            "INSERT INTO access_keys VALUES (?1, ?2, ?3)",
-            params![credentials.access_key, user, sealed],
+            "INSERT INTO access_keys (access, user_id, sealed, created) VALUES (?1, ?2, ?3, ?4)",
+            params![credentials.access_key, user, sealed, ambient.now()],
         )?;
         Ok(())
     })

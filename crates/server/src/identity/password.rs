@@ -8,6 +8,42 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
 }
 
+/// The longest name of a user.
+pub(crate) const LONGEST_NAME: usize = 64;
+
+/// Why a password may not be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PasswordError {
+    #[error("must have 8 to 128 characters.")]
+    Length,
+    #[error("must have two of: lower-case letters, upper-case letters, digits, others.")]
+    Kinds,
+    #[error("must not contain the name of the user, forwards or backwards.")]
+    Name,
+}
+
+/// The rules for passwords that users choose.
+pub(crate) fn check_rules(password: &str, user: &str) -> Result<(), PasswordError> {
+    if !(8..=128).contains(&password.chars().count()) {
+        return Err(PasswordError::Length);
+    }
+    let kinds: [fn(char) -> bool; 4] = [
+        char::is_lowercase,
+        char::is_uppercase,
+        |c| c.is_ascii_digit(),
+        |c| !c.is_lowercase() && !c.is_uppercase() && !c.is_ascii_digit(),
+    ];
+    if kinds.iter().filter(|kind| password.chars().any(*kind)).count() < 2 {
+        return Err(PasswordError::Kinds);
+    }
+    let (password, user) = (password.to_lowercase(), user.to_lowercase());
+    let backwards: String = user.chars().rev().collect();
+    if password.contains(&user) || password.contains(&backwards) {
+        return Err(PasswordError::Name);
+    }
+    Ok(())
+}
+
 /// The hash to keep, in PHC form.
 pub(crate) fn hash(password: &str, salt: &[u8; 16]) -> Option<String> {
     let hash = argon2().hash_password_with_salt(password.as_bytes(), salt).ok()?;
@@ -36,5 +72,16 @@ mod tests {
         assert!(!verify("", Some(&kept)));
         assert!(!verify("correct horse", None));
         assert!(!verify("correct horse", Some("garbage")));
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        assert_eq!(check_rules("correct horse", "bob"), Ok(()));
+        assert_eq!(check_rules("Pässwort", "bob"), Ok(()));
+        assert_eq!(check_rules("short 1", "bob"), Err(PasswordError::Length));
+        assert_eq!(check_rules(&"a1".repeat(65), "bob"), Err(PasswordError::Length));
+        assert_eq!(check_rules("lettersonly", "bob"), Err(PasswordError::Kinds));
+        assert_eq!(check_rules("my-Alice-2", "alice"), Err(PasswordError::Name));
+        assert_eq!(check_rules("ECILA-7654321", "alice"), Err(PasswordError::Name));
     }
 }
