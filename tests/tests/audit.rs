@@ -40,6 +40,8 @@ fn changes_are_recorded_with_who_what_and_where() {
     alice.get("/v2/{p}/graphs").ok();
     alice.get("/v3/users").refused_identity(403);
     alice.try_log_in("alice", "a wrong password").refused_identity(401);
+    // Records are written in order, and a change waits for its own.
+    admin.create_project("afterwards");
     let all = records(&admin);
     let seqs: Vec<u64> = all.iter().map(|record| record["seq"].as_u64().expect("a number")).collect();
     assert_eq!(seqs, (1..=all.len() as u64).collect::<Vec<_>>());
@@ -63,6 +65,7 @@ fn changes_are_recorded_with_who_what_and_where() {
     let log_ins = of("POST /v3/auth/tokens");
     let refused: Vec<&Value> = log_ins.iter().filter(|record| record["outcome"] == "refused").collect();
     assert_eq!(refused.len(), 1, "{log_ins:#?}");
+    assert_eq!(refused[0]["user"]["name"], "alice");
     let text = json!(all).to_string();
     for absent in [
         "batch-query",

@@ -25,26 +25,35 @@ use rusqlite::Transaction;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::audit::Actor;
 use crate::codes::Code;
 use crate::http::blocking;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 
 /// A refusal in the shape of identity.
-pub(crate) struct IdentityError(ApiError);
+pub(crate) struct IdentityError {
+    error: ApiError,
+    /// Whose password it was about, for the audit.
+    about: Option<Actor>,
+}
 
 /// What a call of identity answers.
 pub(crate) type Answer = Result<Json<Value>, IdentityError>;
 
 impl From<ApiError> for IdentityError {
     fn from(error: ApiError) -> Self {
-        Self(error)
+        Self { error, about: None }
     }
 }
 
 impl IntoResponse for IdentityError {
     fn into_response(self) -> Response {
-        self.0.identity()
+        let mut response = self.error.identity();
+        if let Some(actor) = self.about {
+            response.extensions_mut().insert(actor);
+        }
+        response
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Link {
 
 /// What is wrong with a chain, and at which record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The line is no record.
     #[error("record {seq} cannot be read")]
     Unreadable {

@@ -31,7 +31,7 @@ pub(crate) struct Files {
 
 /// Why the record does not open or verify.
 #[derive(Debug, thiserror::Error)]
-pub enum FilesError {
+pub(crate) enum FilesError {
     /// The disk.
     #[error("{path} cannot be read or written: {source}")]
     Io {

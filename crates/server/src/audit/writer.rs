@@ -153,6 +153,11 @@ impl Audit {
     }
 }
 
+/// Tells one who waits, if he still does.
+fn tell(done: oneshot::Sender<()>) {
+    let _ = done.send(());
+}
+
 impl Writer {
     fn event(&self, call: &str) -> Entry {
         Entry { time: self.ambient.now().precise(), call: call.into(), outcome: "done", ..Entry::default() }
@@ -184,9 +189,7 @@ impl Writer {
             // Who is not told waits no longer either: dropping the channel says that it failed.
             if !self.shared.broken.load(Ordering::Acquire) {
                 match self.write(&entries) {
-                    Ok(()) => {
-                        waiting.into_iter().filter_map(|(done, _)| done).for_each(|done| drop(done.send(())))
-                    }
+                    Ok(()) => waiting.into_iter().filter_map(|(done, _)| done).for_each(tell),
                     Err(error) => {
                         tracing::error!(%error, "the audit record cannot be written: no more changes");
                         self.shared.broken.store(true, Ordering::Release);

@@ -91,15 +91,9 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         }
         Err(Refused { error, actor }) => {
             let mut response = plane.refusal(error);
-            response.extensions_mut().extend(
-                actor
-                    .map(|actor| {
-                        let mut extensions = axum::http::Extensions::new();
-                        extensions.insert(actor);
-                        extensions
-                    })
-                    .unwrap_or_default(),
-            );
+            if let Some(actor) = actor {
+                response.extensions_mut().insert(actor);
+            }
             response
         }
     }

@@ -124,13 +124,17 @@ impl Claim {
 }
 
 /// The user if the password is right. Whoever fails too often is refused without a look.
-pub(crate) async fn check_password(app: &App, address: &Address, claim: Claim) -> Result<User, ApiError> {
+pub(crate) async fn check_password(
+    app: &App,
+    address: &Address,
+    claim: Claim,
+) -> Result<User, IdentityError> {
     let subjects = claim.subjects(address);
     // Each check takes 19 MiB: there are only so many at a time.
     let _permit = app.password_checks().acquire_owned().await.map_err(ApiError::internal)?;
     if let Some(seconds) = app.lockouts().locked(&subjects, app.now()) {
         let wait = format!("Too many attempts have failed. Try again in {seconds} seconds.");
-        return Err(ApiError::about(Code::IdentityUnauthorized, wait));
+        return Err(ApiError::about(Code::IdentityUnauthorized, wait).into());
     }
     let checking = app.clone();
     let checked = blocking(move || {
@@ -139,16 +143,18 @@ pub(crate) async fn check_password(app: &App, address: &Address, claim: Claim) -
         let hash = found.as_ref().map(|user| user.password_hash.as_str());
         // Checked even if there is no such user: both take the same time and look the same.
         let right = password::verify(&claim.password, hash);
-        Ok(found.filter(|_| right))
+        Ok((found, right))
     });
     match checked.await? {
-        Some(user) => {
+        (Some(user), true) => {
             app.lockouts().succeeded(&subjects[0]);
             Ok(user)
         }
-        None => {
+        (found, _) => {
             app.lockouts().failed(&subjects, app.now());
-            Err(ApiError::new(Code::IdentityUnauthorized))
+            let error = ApiError::new(Code::IdentityUnauthorized);
+            let about = found.map(|user| Actor { id: user.id.0, name: user.name });
+            Err(IdentityError { error, about })
         }
     }
 }
