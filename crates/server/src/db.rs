@@ -187,3 +187,34 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_user_of_an_older_database_is_an_administrator() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("gestalt.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO domains VALUES ('d', 'default'); INSERT INTO projects VALUES ('p', 'd', 'one', '');
+             INSERT INTO users VALUES ('u', 'd', 'admin', 'hash'); INSERT INTO members VALUES ('u', 'p');
+             INSERT INTO access_keys VALUES ('AK', 'u', x'00'); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let db = Db::open(&path).unwrap();
+        let held = |target: &str| -> String {
+            let text = "SELECT role_id FROM holdings WHERE user_id = 'u' AND target = ?1";
+            db.read(|db| db.query_row(text, [target], |row| row.get(0))).unwrap()
+        };
+        assert_eq!(held("p"), crate::identity::role::FULL);
+        assert_eq!(held("d"), crate::identity::role::ADMINISTRATOR);
+        let usable = "SELECT u.enabled AND p.enabled AND k.active FROM users u, projects p, access_keys k";
+        assert!(db.read(|db| db.query_row(usable, [], |row| row.get::<_, bool>(0))).unwrap());
+        drop(db);
+        assert!(Db::open(&path).is_ok(), "a migration runs once");
+    }
+}

@@ -271,3 +271,45 @@ pub(crate) fn projects_of(db: &Connection, user: &UserId) -> rusqlite::Result<Ve
     )?;
     rows.query_map([user], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Arc<Session> {
+        Arc::new(Session {
+            user: UserId("u".into()),
+            user_name: "eve".into(),
+            domain: DomainId("d".into()),
+            domain_name: "default".into(),
+            scope: Scoped::Nothing,
+            method: "password".into(),
+            issued: Time(0),
+            expires: Time(1),
+            roles: Vec::new(),
+            administrator: false,
+        })
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let sessions = Sessions::default();
+        let read_at = sessions.changes.load(Ordering::SeqCst);
+        sessions.keep(read_at, |kept| drop(kept.tokens.insert(hash("one"), session())));
+        assert!(sessions.known("one").is_some());
+        sessions.forget();
+        assert!(sessions.known("one").is_none());
+        sessions.keep(read_at, |kept| drop(kept.tokens.insert(hash("one"), session())));
+        assert!(sessions.known("one").is_none(), "a change came between reading and keeping");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let sessions = Sessions::default();
+        for number in 0..2 * MOST + 5 {
+            let name = hash(&number.to_string());
+            sessions.keep(0, |kept| drop(kept.tokens.insert(name, session())));
+        }
+        assert!(sessions.kept.lock().unwrap().tokens.len() <= MOST);
+    }
+}
