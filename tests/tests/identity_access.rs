@@ -44,6 +44,7 @@ impl Household {
             ("{metadata}", text(&metadata["id"])),
             ("{vertex}", "v1".into()),
             ("{label}", "l".into()),
+            ("{*name}", "index.json".into()),
             ("{bucket}", "house".into()),
             ("{*key}", "some/key".into()),
             ("{user}", text(&me["id"])),
