@@ -228,7 +228,7 @@ fn policies_tell_graphs_apart_and_deny() {
     let role = admin.create_role(
         "team",
         json!([
-            {"Effect": "Allow", "Action": ["ges:graph:get*", "ges:graph:access", "ges:backup:*"],
+            {"Effect": "Allow", "Action": ["ges:graph:get*", "ges:graph:access", "ges:backup:*", "ges:jobs:*"],
              "Resource": ["ges:*:*:graphName:Team_*"]},
             {"Effect": "Deny", "Action": ["ges:backup:delete"]},
         ]),
