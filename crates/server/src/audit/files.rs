@@ -142,7 +142,7 @@ impl Files {
         if self.file.is_none() {
             let path = self.folder.join(format!("{first:020}.log"));
             self.file = Some(OpenOptions::new().create_new(true).append(true).open(path)?);
-            File::open(&self.folder)?.sync_all()?;
+            OpenOptions::new().read(true).open(&self.folder)?.sync_all()?;
             self.bytes = 0;
         }
         self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -205,7 +205,7 @@ pub(crate) fn verify(folder: &Path, key: &[u8; 32], anchor: &Link) -> Result<Lin
 /// The whole lines of a file, until `each` has enough. A line without an end is being written, or
 /// was never acknowledged.
 fn lines(path: &Path, mut each: impl FnMut(&str) -> Result<bool, FilesError>) -> Result<(), FilesError> {
-    let mut reader = BufReader::new(File::open(path).map_err(at(path))?);
+    let mut reader = BufReader::new(OpenOptions::new().read(true).open(path).map_err(at(path))?);
     let mut line = Vec::new();
     loop {
         line.clear();

@@ -33,12 +33,15 @@ const LONGEST_TOKEN: usize = 8 * 1024;
 /// The longest answer, catalog and all.
 const LONGEST_ANSWER: u64 = 1 << 20;
 
+/// A session, and how long it is believed.
+type Answer = (Arc<Session>, Time);
+
 /// The Keystone that is asked.
 pub(crate) struct Keystone {
     url: String,
     agent: Agent,
     questions: Semaphore,
-    answers: Mutex<FxHashMap<[u8; 32], (Arc<Session>, Time)>>,
+    answers: Mutex<FxHashMap<[u8; 32], Answer>>,
 }
 
 impl Keystone {

@@ -18,7 +18,9 @@ pub(crate) enum PasswordError {
     Length,
     #[error("must have two of: lower-case letters, upper-case letters, digits, others.")]
     Kinds,
-    #[error("must not contain the name of the user, forwards or backwards, if it is longer than two characters.")]
+    #[error(
+        "must not contain the name of the user, forwards or backwards, if it is longer than two characters."
+    )]
     Name,
 }
 
