@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use store::{Graph, Pool, Store};
+use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
 use crate::backups::links;

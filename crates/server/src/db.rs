@@ -186,11 +186,6 @@ mod tests {
             assert_eq!((graph.replicas, graph.resized, graph.expanded), (1, None, None));
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_first_user_of_an_older_database_is_an_administrator() {

@@ -115,21 +115,21 @@ fn log(format: LogFormat, level: &str) {
 fn demo(options: DemoOptions) -> Result<(), Box<dyn std::error::Error>> {
     log(LogFormat::Text, "warn");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(demo::run(options, stop_signal()));
+    let done = runtime.block_on(async { demo::run(options, stop_signal()).await });
     runtime.shutdown_background();
     Ok(done?)
 }
 
-/// Ends with SIGTERM or SIGINT.
-async fn stop_signal() {
+/// Ends with SIGTERM or SIGINT. They are listened for from the call on, so that one that comes as
+/// soon as the server is ready stops it in order.
+fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let signals = signal(SignalKind::terminate()).and_then(|t| Ok((t, signal(SignalKind::interrupt())?)));
+    async move {
+        let Ok((mut terminate, mut interrupt)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

@@ -107,7 +107,8 @@ impl Area {
         match self {
             Self::Management | Self::Data | Self::Objects => json!([{"token": []}, {"signature": []}]),
             Self::Identity if path == "/v3" || path == "/v3/" => json!([]),
-            Self::Identity => json!([{"token": []}]),
+            Self::Identity => json!([{"token": []}, {"signature": []}]),
+            Self::Operations if path.starts_with("/gestalt/") => json!([{"token": []}, {"signature": []}]),
             Self::Operations if path == "/metrics" => json!([{}, {"metrics": []}]),
             Self::Operations => json!([]),
         }

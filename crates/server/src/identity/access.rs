@@ -61,6 +61,8 @@ actions! {
     GraphCreate        "ges:graph:create"            no  no;
     GraphDelete        "ges:graph:delete"            no  no;
     GraphOperate       "ges:graph:operate"           yes no;
+    // Resizing and expanding, which GES documents no action for.
+    GraphResize        "ges:graph:resize"            no  no;
     // The whole data plane of a graph.
     GraphAccess        "ges:graph:access"            no  no;
     BackupList         "ges:backup:list"             yes yes;
@@ -95,6 +97,9 @@ macro_rules! data {
 pub(crate) const CALLS: &[(Call, Need)] = &[
     (("GET", "/healthz"), Need::Nothing),
     (("GET", "/readyz"), Need::Nothing),
+    (("GET", "/openapi.json"), Need::Nothing),
+    // Has a rule of its own: this machine, or who brings the token for metrics.
+    (("GET", "/metrics"), Need::Nothing),
     // Graphs.
     (("GET", "/v2/{project}/graphs"), Need::Action(Action::GraphList)),
     (("POST", "/v2/{project}/graphs"), Need::Action(Action::GraphCreate)),
@@ -107,6 +112,15 @@ pub(crate) const CALLS: &[(Call, Need)] = &[
     (("POST", "/v2/{project}/graphs/{graph}/clear-graph"), Need::Action(Action::GraphOperate)),
     (("POST", "/v2/{project}/graphs/{graph}/import-graph"), Need::Action(Action::GraphOperate)),
     (("POST", "/v2/{project}/graphs/{graph}/export-graph"), Need::Action(Action::GraphOperate)),
+    (("GET", "/v2/{project}/graphs/scenes"), Need::Action(Action::GraphList)),
+    (("POST", "/v2/{project}/graphs/{graph}/upgrade"), Need::Action(Action::GraphOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/resize"), Need::Action(Action::GraphResize)),
+    (("POST", "/v2/{project}/graphs/{graph}/expand"), Need::Action(Action::GraphResize)),
+    (("POST", "/v2/{project}/graphs/{graph}/bind-eip"), Need::Action(Action::GraphOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/unbind-eip"), Need::Action(Action::GraphOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/sg/change"), Need::Action(Action::GraphOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/scenes/register"), Need::Action(Action::GraphOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/scenes/unregister"), Need::Action(Action::GraphOperate)),
     // Backups.
     (("GET", "/v2/{project}/graphs/backups"), Need::Action(Action::BackupList)),
     (("GET", "/v2/{project}/graphs/{graph}/backups"), Need::Action(Action::BackupList)),
@@ -275,6 +289,8 @@ mod tests {
             [
                 ("GET", "/healthz"),
                 ("GET", "/readyz"),
+                ("GET", "/openapi.json"),
+                ("GET", "/metrics"),
                 ("GET", "/v3"),
                 ("GET", "/v3/"),
                 ("POST", "/v3/auth/tokens"),

@@ -81,6 +81,10 @@ const fn put(path: &'static str, id: &'static str, summary: &'static str) -> Ope
     operation("put", path, id, summary)
 }
 
+const fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    operation("patch", path, id, summary)
+}
+
 const fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
     operation("delete", path, id, summary)
 }
@@ -189,6 +193,134 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/v3/projects", "listProjects", "Projects of the caller").asks(PROJECT_FILTER),
     get("/v3/auth/projects", "listOwnProjects", "The same").asks(PROJECT_FILTER),
     get("/v3/auth/domains", "listOwnDomains", "The caller's account"),
+    post("/v3/users/{user}/password", "changePassword", "A new password for the old one")
+        .takes("Any")
+        .gives(204, Payload::None)
+        .open(),
+    get("/v3/auth/catalog", "showCatalog", "Where the services are"),
+    post("/v3/projects", "createProject", "Create a project").takes("Any").gives(201, Payload::Json("Any")),
+    get("/v3/projects/{project}", "showProject", "One project"),
+    patch("/v3/projects/{project}", "changeProject", "Change a project").takes("Any"),
+    delete("/v3/projects/{project}", "deleteProject", "Delete an empty project").gives(204, Payload::None),
+    get("/v3/domains", "listDomains", "The account"),
+    get("/v3/domains/{domain}", "showDomain", "The account, by id"),
+    get("/v3/users", "listUsers", "List users"),
+    post("/v3/users", "createUser", "Create a user").takes("Any").gives(201, Payload::Json("Any")),
+    get("/v3/users/{user}", "showUser", "One user"),
+    patch("/v3/users/{user}", "changeUser", "Change a user").takes("Any"),
+    delete("/v3/users/{user}", "deleteUser", "Delete a user").gives(204, Payload::None),
+    get("/v3/users/{user}/groups", "listGroupsOfUser", "Groups of a user"),
+    get("/v3/users/{user}/projects", "listProjectsOfUser", "Projects of a user").asks(PROJECT_FILTER),
+    get("/v3/groups", "listGroups", "List groups"),
+    post("/v3/groups", "createGroup", "Create a group").takes("Any").gives(201, Payload::Json("Any")),
+    get("/v3/groups/{group}", "showGroup", "One group"),
+    patch("/v3/groups/{group}", "changeGroup", "Change a group").takes("Any"),
+    delete("/v3/groups/{group}", "deleteGroup", "Delete a group").gives(204, Payload::None),
+    get("/v3/groups/{group}/users", "listMembers", "Users of a group"),
+    get("/v3/groups/{group}/users/{user}", "checkMember", "Whether a user is in a group")
+        .gives(204, Payload::None),
+    put("/v3/groups/{group}/users/{user}", "addMember", "Put a user into a group").gives(204, Payload::None),
+    delete("/v3/groups/{group}/users/{user}", "removeMember", "Take a user out of a group")
+        .gives(204, Payload::None),
+    get("/v3/roles", "listRoles", "List roles"),
+    get("/v3/roles/{role}", "showRole", "One role"),
+    get("/v3.0/OS-ROLE/roles", "listCustomRoles", "The same"),
+    post("/v3.0/OS-ROLE/roles", "createRole", "Create a role with a policy")
+        .takes("Any")
+        .gives(201, Payload::Json("Any")),
+    get("/v3.0/OS-ROLE/roles/{role}", "showCustomRole", "One role"),
+    patch("/v3.0/OS-ROLE/roles/{role}", "changeRole", "Change a role").takes("Any"),
+    delete("/v3.0/OS-ROLE/roles/{role}", "deleteRole", "Delete a role").gives(204, Payload::None),
+    get("/v3/role_assignments", "listAssignments", "Who has which role where"),
+    get(
+        "/v3/projects/{project}/users/{user}/roles",
+        "listRolesOfUserInProject",
+        "Roles of a user in a project",
+    ),
+    get(
+        "/v3/projects/{project}/users/{user}/roles/{role}",
+        "checkRoleOfUserInProject",
+        "Whether a user has a role in a project",
+    )
+    .gives(204, Payload::None),
+    put(
+        "/v3/projects/{project}/users/{user}/roles/{role}",
+        "assignRoleOfUserInProject",
+        "Give a user a role in a project",
+    )
+    .gives(204, Payload::None),
+    delete("/v3/projects/{project}/users/{user}/roles/{role}", "withdrawRoleOfUserInProject", "Take it away")
+        .gives(204, Payload::None),
+    get(
+        "/v3/projects/{project}/groups/{group}/roles",
+        "listRolesOfGroupInProject",
+        "Roles of a group in a project",
+    ),
+    get(
+        "/v3/projects/{project}/groups/{group}/roles/{role}",
+        "checkRoleOfGroupInProject",
+        "Whether a group has a role in a project",
+    )
+    .gives(204, Payload::None),
+    put(
+        "/v3/projects/{project}/groups/{group}/roles/{role}",
+        "assignRoleOfGroupInProject",
+        "Give a group a role in a project",
+    )
+    .gives(204, Payload::None),
+    delete(
+        "/v3/projects/{project}/groups/{group}/roles/{role}",
+        "withdrawRoleOfGroupInProject",
+        "Take it away",
+    )
+    .gives(204, Payload::None),
+    get("/v3/domains/{domain}/users/{user}/roles", "listRolesOfUserInDomain", "Roles of a user in a domain"),
+    get(
+        "/v3/domains/{domain}/users/{user}/roles/{role}",
+        "checkRoleOfUserInDomain",
+        "Whether a user has a role in a domain",
+    )
+    .gives(204, Payload::None),
+    put(
+        "/v3/domains/{domain}/users/{user}/roles/{role}",
+        "assignRoleOfUserInDomain",
+        "Give a user a role in a domain",
+    )
+    .gives(204, Payload::None),
+    delete("/v3/domains/{domain}/users/{user}/roles/{role}", "withdrawRoleOfUserInDomain", "Take it away")
+        .gives(204, Payload::None),
+    get(
+        "/v3/domains/{domain}/groups/{group}/roles",
+        "listRolesOfGroupInDomain",
+        "Roles of a group in a domain",
+    ),
+    get(
+        "/v3/domains/{domain}/groups/{group}/roles/{role}",
+        "checkRoleOfGroupInDomain",
+        "Whether a group has a role in a domain",
+    )
+    .gives(204, Payload::None),
+    put(
+        "/v3/domains/{domain}/groups/{group}/roles/{role}",
+        "assignRoleOfGroupInDomain",
+        "Give a group a role in a domain",
+    )
+    .gives(204, Payload::None),
+    delete("/v3/domains/{domain}/groups/{group}/roles/{role}", "withdrawRoleOfGroupInDomain", "Take it away")
+        .gives(204, Payload::None),
+    get("/v3.0/OS-CREDENTIAL/credentials", "listKeys", "Access keys of a user")
+        .asks(&[may("user_id", Sort::Text)]),
+    post("/v3.0/OS-CREDENTIAL/credentials", "createKey", "An access key; its secret is in this answer only")
+        .may_take("Any")
+        .gives(201, Payload::Json("Any")),
+    get("/v3.0/OS-CREDENTIAL/credentials/{access}", "showKey", "One access key"),
+    put("/v3.0/OS-CREDENTIAL/credentials/{access}", "changeKey", "Switch an access key on or off")
+        .takes("Any"),
+    delete("/v3.0/OS-CREDENTIAL/credentials/{access}", "deleteKey", "Delete an access key")
+        .gives(204, Payload::None),
+    get("/gestalt/v1/calls", "listCalls", "Every call and the action it needs"),
+    get("/gestalt/v1/audit", "readAudit", "Who did what")
+        .asks(&[may("from", Sort::Count { least: 1 }), LIMIT]),
     // Graphs.
     get("/v2/{project}/graphs", "listGraphs", "List graphs").asks(PAGE).answers("GraphList"),
     post("/v2/{project}/graphs", "createGraph", "Create a graph").takes("NewGraph").answers("GraphName"),

@@ -74,5 +74,8 @@ fn path_parameters_are_described() {
     let names: Vec<_> = object["parameters"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
     assert_eq!(names, ["bucket", "key"]);
     assert_eq!(document["paths"]["/v3/auth/tokens"]["post"]["security"], json!([]));
-    assert_eq!(document["paths"]["/v3/auth/tokens"]["get"]["security"], json!([{"token": []}]));
+    assert_eq!(
+        document["paths"]["/v3/auth/tokens"]["get"]["security"],
+        json!([{"token": []}, {"signature": []}])
+    );
 }
