@@ -61,7 +61,10 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/v3", get(version))
         .route("/v3/", get(version))
-        .route("/v3/auth/tokens", get(login::examine).post(login::log_in).delete(login::revoke))
+        .route(
+            "/v3/auth/tokens",
+            get(login::examine).head(login::examine).post(login::log_in).delete(login::revoke),
+        )
         .route("/v3/auth/catalog", get(login::catalog))
         .route("/gestalt/v1/calls", get(calls))
         .merge(projects::routes())

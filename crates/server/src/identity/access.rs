@@ -68,6 +68,8 @@ actions! {
     BackupList         "ges:backup:list"             yes yes;
     BackupCreate       "ges:backup:create"           yes no;
     BackupDelete       "ges:backup:delete"           yes no;
+    // Exporting, importing, download links and the schedule, which GES documents no action for.
+    BackupOperate      "ges:backup:operate"          yes no;
     MetadataList       "ges:metadata:list"           yes yes;
     MetadataShow       "ges:metadata:getDetail"      yes yes;
     MetadataCreate     "ges:metadata:create"         yes no;
@@ -126,6 +128,13 @@ pub(crate) const CALLS: &[(Call, Need)] = &[
     (("GET", "/v2/{project}/graphs/{graph}/backups"), Need::Action(Action::BackupList)),
     (("POST", "/v2/{project}/graphs/{graph}/backups"), Need::Action(Action::BackupCreate)),
     (("DELETE", "/v2/{project}/graphs/{graph}/backups/{backup}"), Need::Action(Action::BackupDelete)),
+    (("POST", "/v2/{project}/graphs/{graph}/backups/export"), Need::Action(Action::BackupOperate)),
+    (("POST", "/v2/{project}/graphs/{graph}/backups/import"), Need::Action(Action::BackupOperate)),
+    (("GET", "/v2/{project}/graphs/{graph}/backup-files"), Need::Action(Action::BackupOperate)),
+    (("GET", "/v2/{project}/graphs/{graph}/backup-policy"), Need::Action(Action::BackupList)),
+    (("PUT", "/v2/{project}/graphs/{graph}/backup-policy"), Need::Action(Action::BackupOperate)),
+    // The signature in the link is the permission.
+    (("GET", "/obs/backup-links/{project}/{graph}/{backup}/{*name}"), Need::Nothing),
     // The task centre.
     (("GET", "/v2/{project}/graphs/jobs"), Need::Action(Action::JobList)),
     (("GET", "/v2/{project}/graphs/{graph}/jobs/{job}/status"), Need::Action(Action::JobShow)),
@@ -291,6 +300,7 @@ mod tests {
                 ("GET", "/readyz"),
                 ("GET", "/openapi.json"),
                 ("GET", "/metrics"),
+                ("GET", "/obs/backup-links/{project}/{graph}/{backup}/{*name}"),
                 ("GET", "/v3"),
                 ("GET", "/v3/"),
                 ("POST", "/v3/auth/tokens"),
