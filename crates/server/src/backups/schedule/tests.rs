@@ -8,6 +8,7 @@ use store::sim::{SimClock, SimDisk, SimEntropy};
 use store::{Env, Settings, Store};
 
 use super::*;
+use crate::audit::Audit;
 use crate::config::{Config, ServeOptions};
 use crate::db::Db;
 use crate::graphs::record::{self, GraphRow};
@@ -38,7 +39,8 @@ fn world(options: ServeOptions) -> World {
         db.execute("INSERT INTO projects (id, domain_id, name) VALUES ('p', 'd', 'p')", [])
     })
     .unwrap();
-    let app = App::new(config, ambient, db, Store::new(env, Settings::default()), key);
+    let audit = Audit::open(dir.path(), key.audit(), db.clone(), ambient.clone()).unwrap();
+    let app = App::new(config, ambient, db, Store::new(env, Settings::default()), key, audit);
     World { app, clock, _dir: dir }
 }
 
