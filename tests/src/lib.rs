@@ -19,7 +19,7 @@ mod signer;
 pub use client::{Body, Client, Reply, graph_fields, log_in_body};
 pub use graph::{Backup, Graph};
 pub use log::complaints;
-pub use raw::exchange;
+pub use raw::{dribble, exchange};
 pub use refusal::assert_refused;
 pub use rustix::process::Signal;
 pub use serde_json::{Value, json};

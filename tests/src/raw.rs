@@ -24,3 +24,19 @@ pub fn exchange(url: &str, request: &[u8]) -> String {
     assert!(!reply.is_empty(), "the server closed the connection without a reply");
     String::from_utf8_lossy(&reply).into_owned()
 }
+
+/// Sends pieces a moment apart and returns all that comes back, as [`exchange`] does.
+pub fn dribble(url: &str, pieces: &[&[u8]]) -> String {
+    let address = url.strip_prefix("http://").unwrap_or(url);
+    let mut stream = TcpStream::connect(address).expect("the server accepts connections");
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a time-out can be set");
+    for piece in pieces {
+        // The server may have closed, which shows in what comes back.
+        let _ = stream.write_all(piece);
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut reply = Vec::new();
+    // Ends with the silence that follows the last reply.
+    let _ = stream.read_to_end(&mut reply);
+    String::from_utf8_lossy(&reply).into_owned()
+}

@@ -1,6 +1,6 @@
 //! What stands before every call: tokens, paths, sizes, and input that is no request at all.
 
-use harness::{Server, assert_refused, exchange, json, sample};
+use harness::{Server, assert_refused, dribble, exchange, json, sample};
 
 #[test]
 fn paths_and_methods_that_do_not_exist() {
@@ -161,4 +161,15 @@ fn nothing_from_outside_makes_the_server_stumble() {
         }
     }
     assert_eq!(graph.counts(), (3, 2));
+}
+
+/// A body in chunks does not say its length; refused before it is read, it would cost its client
+/// the connection and with it the next request.
+#[test]
+fn a_refusal_leaves_the_connection_in_order() {
+    let server = Server::start();
+    let head = b"POST /v2/none/graphs/none/stop HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let (chunk, end) = (b"2\r\n{}\r\n".as_slice(), b"0\r\n\r\n".as_slice());
+    let replies = dribble(&server.url(), &[head, chunk, end, head, chunk, end]);
+    assert_eq!(replies.matches("HTTP/1.1 401").count(), 2, "{replies}");
 }

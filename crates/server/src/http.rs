@@ -189,14 +189,15 @@ async fn within_time(request: Request, next: Next) -> Response {
 }
 
 /// Reads a small body at once, so that a refusal that does not look at it leaves the connection
-/// in order for the next request.
+/// in order for the next request. One that does not say its length is read until it is not small.
 async fn take_small_body(request: Request, next: Next) -> Response {
-    if announced_length(request.headers()).is_none_or(|length| length == 0 || length > SMALL_BODY) {
+    let is_large = announced_length(request.headers()).is_some_and(|length| length > SMALL_BODY);
+    if is_large || request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match body::read(body).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+    match body::read_ahead(body, SMALL_BODY as usize).await {
+        Ok(body) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),
     }
 }

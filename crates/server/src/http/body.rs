@@ -3,6 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 
 use super::MAX_BODY;
@@ -20,6 +21,21 @@ pub(crate) struct Fields {
 /// A whole body within the limit.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
     axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| broken_off(&error))
+}
+
+/// Reads a body until it ends or exceeds `enough` bytes; the result gives all of it.
+pub(crate) async fn read_ahead(body: Body, enough: usize) -> Result<Body, ApiError> {
+    let mut rest = body.into_data_stream();
+    let (mut read, mut bytes) = (Vec::new(), 0);
+    while bytes <= enough {
+        let Some(piece) = rest.next().await else {
+            return Ok(Body::from(read.concat()));
+        };
+        let piece = piece.map_err(|error| broken_off(&error))?;
+        bytes += piece.len();
+        read.push(piece);
+    }
+    Ok(Body::from_stream(stream::iter(read.into_iter().map(Ok)).chain(rest)))
 }
 
 /// Why a body does not come to its end.
