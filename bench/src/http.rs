@@ -41,18 +41,18 @@ pub fn run() -> Result<()> {
         return Ok(());
     };
     let dir = tempfile::tempdir()?;
-    let _server = Server(
+    let server = Server(
         Command::new(binary)
             .arg("serve")
             .arg("--data")
             .arg(dir.path().join("data"))
-            .args(["--listen", "127.0.0.1:0", "--ready-file"])
+            .args(["--listen", "127.0.0.1:0", "--backup-quota", "1000000", "--ready-file"])
             .arg(dir.path().join("ready"))
             .stderr(std::process::Stdio::null())
             .spawn()?,
     );
     let client = Client::log_in(dir.path())?;
-    statuses(&client)?;
+    statuses(&client, server.0.id())?;
     let sizes = [
         ("10^5", Rmat { scale: 14, edges: 100_000 }),
         ("10^6", Rmat { scale: 17, edges: 1_000_000 }),
@@ -64,8 +64,9 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Job statuses asked for by so many clients, for so long.
-fn statuses(client: &Client) -> Result<()> {
+/// Job statuses asked for by so many clients, for so long; then among lists and backups, for a
+/// minute.
+fn statuses(client: &Client, server: u32) -> Result<()> {
     let created = client
         .post("/v2/{p}/graphs", &json!({"graph": {"name": "statuses", "graph_size_type_index": "1"}}))?;
     let graph = created["id"].as_str().context("an id")?;
@@ -73,15 +74,16 @@ fn statuses(client: &Client) -> Result<()> {
     let job = client.post(&format!("/v2/{{p}}/graphs/{graph}/backups"), &json!({}))?;
     client.follow(graph, &job)?;
     let job = job["job_id"].as_str().context("a job")?;
-    let load = Load {
-        address: client.url.replace("http://", ""),
-        request: format!(
-            "GET /v2/{}/graphs/{graph}/jobs/{job}/status HTTP/1.1\r\nHost: bench\r\nX-Auth-Token: {}\r\n\r\n",
-            client.project, client.token
-        ),
+    let request = |method: &str, path: &str, share| {
+        let Client { project, token, .. } = client;
+        let head = format!("Host: bench\r\nX-Auth-Token: {token}\r\nContent-Length: 0");
+        (share, format!("{method} /v2/{project}/graphs{path} HTTP/1.1\r\n{head}\r\n\r\n"))
     };
+    let status = request("GET", &format!("/{graph}/jobs/{job}/status"), 88);
+    let address = client.url.replace("http://", "");
+    let load = Load { address: address.clone(), requests: vec![status.clone()], allowed: &[200] };
     for clients in [1, 16, 64] {
-        let times = load.run(clients, Duration::from_secs(5))?;
+        let times = load.run(clients, Duration::from_secs(5))?.times;
         let shown = format!(
             "{}/s; p50 {}, p99 {}",
             times.len() / 5,
@@ -90,7 +92,45 @@ fn statuses(client: &Client) -> Result<()> {
         );
         row(&format!("job status over HTTP, {clients} clients"), shown);
     }
+    let lists = [request("GET", "", 5), request("GET", "/jobs", 3), request("GET", "/backups", 3)];
+    let backups = request("POST", &format!("/{graph}/backups"), 1);
+    let requests = [vec![status], lists.to_vec(), vec![backups]].concat();
+    let load = Load { address, requests, allowed: &[200, 429, 503] };
+    load.run(200, Duration::from_secs(10))?;
+    let before = resident(server)?;
+    let outcome = load.run(200, Duration::from_secs(60))?;
+    row(
+        "200 clients, 60 s, 88 % statuses, 11 % lists, 1 % backups: answers; p50 / p99 of statuses; put off",
+        format!(
+            "{}/s; {} / {}; {}",
+            outcome.answers / 60,
+            text(outcome.times.median()),
+            text(outcome.times.percentile(99.0)),
+            outcome.put_off
+        ),
+    );
+    let memory = format!("{} → {} MiB", before >> 20, resident(server)? >> 20);
+    row("memory of the server before and after that minute", memory);
+    let start = Instant::now();
+    let mut times = Durations::default();
+    while start.elapsed() < Duration::from_secs(5) {
+        let begin = Instant::now();
+        client.post(&format!("/v2/{{p}}/graphs/{graph}/backups"), &json!({}))?;
+        times.push(begin.elapsed());
+    }
+    row(
+        "POST backups, 1 client",
+        format!("{}/s; p50 {}, p99 {}", times.len() / 5, text(times.median()), text(times.percentile(99.0))),
+    );
     Ok(())
+}
+
+/// The memory that a process holds, in bytes.
+fn resident(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory")?;
+    let kib: u64 = line.trim().split(' ').next().unwrap_or_default().parse()?;
+    Ok(kib * 1024)
 }
 
 fn measure(client: &Client, dir: &Path, size: &str, rmat: Rmat) -> Result<()> {

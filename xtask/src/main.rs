@@ -23,7 +23,7 @@ usage: cargo xtask TASK
 
   test [--slow] [--only NAME]   every check and every test; --slow runs the long versions
   demo [ARGS]                   the main job on the Debian package graph (`gestalt demo ARGS`)
-  bench [NAME...]               the benchmarks
+  bench [NAME...]               the benchmarks; `peers`: other engines too
   house                         the house rules alone";
 
 fn main() -> ExitCode {
@@ -67,8 +67,11 @@ fn bench(args: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     toolchain::check(&[])?;
     workspace.build_gestalt(Profile::Release)?;
-    let mut bench = workspace.cargo(&["run", "--release", "-p", "gestalt-bench", "--bin", "bench", "--"]);
-    bench.env("GESTALT_BIN", workspace.gestalt_path(Profile::Release));
+    let mut bench = workspace.cargo(&["run", "--release", "-p", "gestalt-bench", "--bin", "bench"]);
+    if args.iter().any(|name| name == "peers") {
+        bench.args(["--features", "peers"]);
+    }
+    bench.arg("--").env("GESTALT_BIN", workspace.gestalt_path(Profile::Release));
     workspace::replace_by(bench.args(args))
 }
 
