@@ -8,16 +8,18 @@ use anyhow::{Result, bail, ensure};
 
 use crate::tally::Tally;
 use crate::workspace::{self, Profile, Workspace};
-use crate::{house, toolchain};
+use crate::{clients, house, toolchain};
 
-/// Rounds of the kill test, and cases of each property test.
+/// Rounds of the kill test, cases of each property test, and how long requests are made up from
+/// the API's description.
 struct Effort {
     kill_rounds: &'static str,
     property_cases: Option<&'static str>,
+    schema_seconds: &'static str,
 }
 
-const CI: Effort = Effort { kill_rounds: "200", property_cases: None };
-const SLOW: Effort = Effort { kill_rounds: "5000", property_cases: Some("4096") };
+const CI: Effort = Effort { kill_rounds: "200", property_cases: None, schema_seconds: "60" };
+const SLOW: Effort = Effort { kill_rounds: "5000", property_cases: Some("4096"), schema_seconds: "900" };
 
 /// In the Debian package graph.
 const DEBIAN_EDGES: &str = "411096";
@@ -33,7 +35,7 @@ enum Outcome {
     Skipped(&'static str),
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", what: "formatting", run: fmt },
     Step { name: "clippy", what: "lints, warnings denied", run: clippy },
     Step {
@@ -45,6 +47,7 @@ const STEPS: [Step; 8] = [
     Step { name: "unit", what: "unit, property and fault tests", run: unit },
     Step { name: "kill", what: "store processes killed under load", run: kill },
     Step { name: "api", what: "real servers over HTTP", run: api },
+    Step { name: "clients", what: "unmodified clients in Python", run: clients },
     Step { name: "demo", what: "the main job on the Debian package graph", run: demo },
 ];
 
@@ -144,6 +147,14 @@ fn api(workspace: &Workspace, _: &Effort) -> Result<Outcome> {
     tests_of(tests.env("GESTALT_BIN", workspace.gestalt_path(Profile::Dev)))
 }
 
+fn clients(workspace: &Workspace, effort: &Effort) -> Result<Outcome> {
+    let python = clients::environment(workspace)?;
+    workspace.build_gestalt(Profile::Dev)?;
+    let mut tests = clients::tests(workspace, &python);
+    tests.env("GESTALT_BIN", workspace.gestalt_path(Profile::Dev));
+    counted(tests.env("SCHEMA_SECONDS", effort.schema_seconds), Tally::of_pytest_summary)
+}
+
 /// The demo proves its own claims and fails otherwise; that it claimed anything shows in the
 /// number of edges, which it tells more than once.
 fn demo(workspace: &Workspace, _: &Effort) -> Result<Outcome> {
@@ -164,11 +175,16 @@ fn check(command: &mut Command) -> Result<Outcome> {
     workspace::succeeds(command).map(|()| Outcome::Counted(Tally::of(true)))
 }
 
-/// Sums up the result lines of `cargo test`. A failed run without a failed test (it did not
-/// compile, or a test process died) is one failure.
+/// Sums up the result lines of `cargo test`.
 fn tests_of(command: &mut Command) -> Result<Outcome> {
+    counted(command, Tally::of_result_line)
+}
+
+/// Sums up what `counts` reads from the lines of a run. A failed run without a failed test (it did
+/// not compile, or a test process died) is one failure.
+fn counted(command: &mut Command, counts: fn(&str) -> Tally) -> Result<Outcome> {
     let mut tally = Tally::default();
-    let ended = workspace::watch(command, |line| tally += Tally::of_result_line(line));
+    let ended = workspace::watch(command, |line| tally += counts(line));
     match ended {
         Err(error) if tally.failed == 0 && tally.passed == 0 => Err(error),
         Err(error) if tally.failed == 0 => {

@@ -6,6 +6,7 @@
     reason = "a program for a terminal that measures its own steps"
 )]
 
+mod clients;
 mod gate;
 mod house;
 mod tally;

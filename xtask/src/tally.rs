@@ -28,12 +28,24 @@ impl Tally {
     /// The counts of a `test result:` line of `cargo test`; nothing for any other line.
     pub(crate) fn of_result_line(line: &str) -> Self {
         let Some(counts) = line.strip_prefix("test result: ") else { return Self::default() };
-        let count = |unit: &str| {
-            let parts = counts.split(['.', ';']).map(str::trim);
-            parts.filter_map(|part| part.strip_suffix(unit)).find_map(|number| number.trim().parse().ok())
-        };
-        Self { passed: count("passed").unwrap_or(0), failed: count("failed").unwrap_or(0) }
+        let parts: Vec<&str> = counts.split(['.', ';']).collect();
+        Self { passed: count(&parts, "passed"), failed: count(&parts, "failed") }
     }
+
+    /// The counts of the last line of `pytest`; nothing for any other line. An error outside of a
+    /// test is a failure, and so is a skipped test: nothing that the gate needs may be absent.
+    pub(crate) fn of_pytest_summary(line: &str) -> Self {
+        let Some((counts, _)) = line.trim_matches(['=', ' ']).rsplit_once(" in ") else { return Self::default() };
+        let parts: Vec<&str> = counts.split(',').collect();
+        let failed = ["failed", "error", "errors", "skipped"].map(|unit| count(&parts, unit));
+        Self { passed: count(&parts, "passed"), failed: failed.iter().sum() }
+    }
+}
+
+/// The number that stands before this unit, in one of the parts.
+fn count(parts: &[&str], unit: &str) -> u64 {
+    let number = |part: &&str| part.trim().strip_suffix(unit)?.strip_suffix(' ')?.parse().ok();
+    parts.iter().find_map(number).unwrap_or(0)
 }
 
 impl AddAssign for Tally {
@@ -67,6 +79,22 @@ mod tests {
         ];
         for (line, (passed, failed)) in cases {
             assert_eq!(Tally::of_result_line(line), Tally { passed, failed }, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_summary_of_pytest_is_read() {
+        let cases = [
+            ("23 passed in 12.34s", (23, 0)),
+            ("====== 2 failed, 21 passed, 3 warnings in 61.02s (0:01:01) ======", (21, 2)),
+            ("1 failed, 4 passed, 1 skipped, 2 errors in 0.10s", (4, 4)),
+            ("1 error in 0.52s", (0, 1)),
+            ("no tests ran in 0.01s", (0, 0)),
+            ("test_sdk.py::test_metadata PASSED", (0, 0)),
+            ("FAILED test_sdk.py::test_x - assert 1 in 2", (0, 0)),
+        ];
+        for (line, (passed, failed)) in cases {
+            assert_eq!(Tally::of_pytest_summary(line), Tally { passed, failed }, "{line}");
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn has_cargo_command(name: &str) -> bool {
     answers(&format!("cargo-{name}"), &["--version"])
 }
 
-fn answers(program: &str, args: &[&str]) -> bool {
+pub(crate) fn answers(program: &str, args: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

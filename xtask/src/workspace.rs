@@ -25,7 +25,7 @@ pub(crate) struct Package {
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Honours `CARGO_TARGET_DIR`: cargo is asked, nothing is guessed.
-    target: PathBuf,
+    pub(crate) target: PathBuf,
     pub(crate) packages: Vec<Package>,
 }
 
