@@ -35,7 +35,9 @@ impl Tally {
     /// The counts of the last line of `pytest`; nothing for any other line. An error outside of a
     /// test is a failure, and so is a skipped test: nothing that the gate needs may be absent.
     pub(crate) fn of_pytest_summary(line: &str) -> Self {
-        let Some((counts, _)) = line.trim_matches(['=', ' ']).rsplit_once(" in ") else { return Self::default() };
+        let Some((counts, _)) = line.trim_matches(['=', ' ']).rsplit_once(" in ") else {
+            return Self::default();
+        };
         let parts: Vec<&str> = counts.split(',').collect();
         let failed = ["failed", "error", "errors", "skipped"].map(|unit| count(&parts, unit));
         Self { passed: count(&parts, "passed"), failed: failed.iter().sum() }

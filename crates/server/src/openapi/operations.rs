@@ -359,10 +359,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers("NewBackup"),
     delete("/v2/{project}/graphs/{graph}/backups/{backup}", "deleteBackup", "Delete a backup"),
     post("/v2/{project}/graphs/{graph}/backups/export", "exportBackup", "Copy a backup to a bucket")
-        .takes("Any")
+        .takes("BackupExport")
         .answers("JobId"),
     post("/v2/{project}/graphs/{graph}/backups/import", "importBackup", "Take a backup in from a bucket")
-        .takes("Any")
+        .takes("BackupImport")
         .answers("NewBackup"),
     get("/v2/{project}/graphs/{graph}/backup-files", "listBackupFiles", "Download links of a backup")
         .asks(&[must("backup_id", Sort::Text)]),
@@ -372,27 +372,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "changeBackupPolicy",
         "Set automatic backups of a graph",
     )
-    .takes("Any"),
+    .takes("BackupPolicy"),
     get("/obs/backup-links/{project}/{graph}/{backup}/{*name}", "downloadBackupFile", "A file of a backup")
         .gives(200, Payload::Bytes)
         .open(),
     // Size, network and scenes.
     post("/v2/{project}/graphs/{graph}/resize", "resizeGraph", "Another edge quota")
-        .takes("Any")
+        .takes("Resize")
         .answers("JobId"),
     post("/v2/{project}/graphs/{graph}/expand", "expandGraph", "Record more replicas")
-        .takes("Any")
+        .takes("Expand")
         .answers("JobId"),
     post("/v2/{project}/graphs/{graph}/upgrade", "upgradeGraph", "Move a graph to another version")
-        .may_take("Any"),
-    post("/v2/{project}/graphs/{graph}/bind-eip", "bindEip", "Record an EIP").takes("Any"),
-    post("/v2/{project}/graphs/{graph}/unbind-eip", "unbindEip", "Forget an EIP").takes("Any"),
+        .takes("Upgrade"),
+    post("/v2/{project}/graphs/{graph}/bind-eip", "bindEip", "Record an EIP").takes("Eip"),
+    post("/v2/{project}/graphs/{graph}/unbind-eip", "unbindEip", "Forget an EIP").takes("Eip"),
     post("/v2/{project}/graphs/{graph}/sg/change", "changeSecurityGroup", "Record a security group")
-        .takes("Any"),
+        .takes("SecurityGroup"),
     get("/v2/{project}/graphs/scenes", "listScenes", "Scenes there are: none"),
-    post("/v2/{project}/graphs/{graph}/scenes/register", "registerScenes", "Register scenes").takes("Any"),
+    post("/v2/{project}/graphs/{graph}/scenes/register", "registerScenes", "Register scenes").takes("Scenes"),
     post("/v2/{project}/graphs/{graph}/scenes/unregister", "unregisterScenes", "Unregister scenes")
-        .takes("Any"),
+        .takes("Scenes"),
     // The task centre.
     get("/v2/{project}/graphs/jobs", "listJobs", "The task centre").asks(JOB_FILTER).answers("JobList"),
     get("/v2/{project}/graphs/{graph}/jobs/{job}/status", "showJob", "One job").answers("Job"),

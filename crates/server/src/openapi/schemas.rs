@@ -67,6 +67,23 @@ fn management(text: &Value, count: &Value, flag: &Value, named: &dyn Fn(&str) ->
             "enable_multi_label": flag,
         }))})),
         "Start": object(&[], json!({"graph_backup_id": text})),
+        "Resize": object(&["resize"], json!({"resize": object(&["graph_size_type_index"], json!({
+            "graph_size_type_index": {"enum": ["2", "3", "4", "5"]},
+        }))})),
+        "Expand": object(&["expand"], json!({"expand": object(&["replication"], json!({
+            "replication": {"type": "integer", "minimum": 1, "maximum": 99},
+        }))})),
+        "Upgrade": object(&["upgrade_version"], json!({"upgrade_version": text, "force_upgrade": flag})),
+        "Eip": object(&["eip_id"], json!({"eip_id": text})),
+        "SecurityGroup": object(&["security_group_id"], json!({"security_group_id": text})),
+        "Scenes": object(&["scenes"], json!({"scenes": {
+            "type": "array", "items": object(&["name"], json!({"name": text})),
+        }})),
+        "BackupExport": object(&["backup_id", "export_path"], json!({"backup_id": text, "export_path": text})),
+        "BackupImport": object(&["import_path"], json!({"import_path": text})),
+        "BackupPolicy": object(&[], json!({
+            "enabled": flag, "interval_seconds": count, "keep": count,
+        })),
         "Import": object(&[], json!({
             "schema_path": text, "vertexset_path": text, "edgeset_path": text, "log_dir": text,
             "vertexset_format": {"enum": ["csv", "txt"]}, "edgeset_format": {"enum": ["csv", "txt"]},
