@@ -179,6 +179,7 @@ fn method_label(method: &Method) -> &'static str {
         "GET" => "GET",
         "HEAD" => "HEAD",
         "POST" => "POST",
+        "PATCH" => "PATCH",
         "PUT" => "PUT",
         "DELETE" => "DELETE",
         _ => "other",

@@ -82,7 +82,8 @@ fn management(text: &Value, count: &Value, flag: &Value, named: &dyn Fn(&str) ->
         "BackupExport": object(&["backup_id", "export_path"], json!({"backup_id": text, "export_path": text})),
         "BackupImport": object(&["import_path"], json!({"import_path": text})),
         "BackupPolicy": object(&[], json!({
-            "enabled": flag, "interval_seconds": count, "keep": count,
+            "enabled": flag, "interval_seconds": {"type": "integer", "minimum": 1},
+            "keep": {"type": "integer", "minimum": 1},
         })),
         "Import": object(&[], json!({
             "schema_path": text, "vertexset_path": text, "edgeset_path": text, "log_dir": text,
