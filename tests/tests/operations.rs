@@ -165,11 +165,12 @@ fn too_many_requests_of_one_are_refused_and_others_pass() {
 fn more_than_can_be_answered_is_refused_for_a_moment() {
     let server = Server::with(&[("GESTALT_MAX_IN_FLIGHT", "1")]);
     let client = server.admin();
-    let mut upload = connect(&server);
-    upload.write_all(upload_head(&client, "Connection: close\r\n").as_bytes()).expect("a head");
-    let refused = until("the place to be taken", || {
-        let reply = client.get("/v2/{p}/graphs");
-        (reply.status != 200).then_some(reply)
+    // An upload that meets one of the other requests is itself refused, and then tried again.
+    let (mut upload, refused) = until("the place to be taken", || {
+        let mut upload = connect(&server);
+        upload.write_all(upload_head(&client, "Connection: close\r\n").as_bytes()).expect("a head");
+        let mut replies = (0..100).map(|_| client.get("/v2/{p}/graphs"));
+        replies.find(|reply| reply.status != 200).map(|reply| (upload, reply))
     });
     refused.refused(503, "APIGW.0201");
     assert_eq!(refused.header("Retry-After"), "1");
