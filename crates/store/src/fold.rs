@@ -130,7 +130,6 @@ impl Graph {
             let prepared = shared.log.prepare_roll()?;
             let mut writer = lock(&shared.writer);
             if writer.mode == Mode::Closed {
-                shared.log.timeline.discard(prepared);
                 return Ok(None);
             }
             shared.log.wait_durable(writer.head.lsn, &shared.published)?;

@@ -41,6 +41,12 @@ fn check_refusal(world: &World) {
     let refused = graph.fold().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
     assert!(graph.clear(false).is_err());
+    // Background work goes on trying. A full disk must not get fuller by it.
+    for _ in 0..3 {
+        assert!(graph.fold().is_err());
+    }
+    let left: Vec<String> = world.disk.paths().into_iter().filter(|path| path.contains("/tmp/")).collect();
+    assert!(left.is_empty(), "{left:?}");
     assert!(holds(&graph.snapshot(), &world.model), "what was not durable was never seen");
     check(&graph.snapshot(), &world.model);
 }

@@ -167,6 +167,7 @@ impl Log {
 
     /// Gets the next segment ready, as long as the present one is by now.
     pub(crate) fn prepare_roll(&self) -> Result<Prepared, Error> {
+        check(&lock(&self.queue))?;
         self.timeline.prepare(self.segment_bytes())
     }
 
@@ -176,7 +177,6 @@ impl Log {
         check(&lock(&self.queue))?;
         let mut active = lock(&self.active);
         if active.first_lsn == first_lsn {
-            self.timeline.discard(prepared);
             return Ok(());
         }
         let (next, framer) = self.timeline.start(prepared, first_lsn, active.hash())?;

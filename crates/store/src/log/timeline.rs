@@ -49,11 +49,27 @@ pub(crate) struct ActiveSegment {
     most_room: u64,
 }
 
-/// A file with room that is going to be a segment.
+/// A file with room that is going to be a segment. It goes if it does not become one.
 pub(crate) struct Prepared {
-    path: String,
+    draft: Draft,
     file: Box<dyn File>,
     reserved: u64,
+}
+
+/// A name in `tmp/`, removed when it is dropped.
+struct Draft {
+    env: Env,
+    path: String,
+    published: bool,
+}
+
+impl Drop for Draft {
+    /// Best effort: what stays is removed when the pool is opened next.
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = self.env.disk.remove(&self.path);
+        }
+    }
 }
 
 impl Timeline {
@@ -187,14 +203,11 @@ impl Timeline {
         let path = format!("{}/{}", self.tmp, self.env.fresh_name());
         let reserved = room.min(self.most_room);
         let mut file = self.env.disk.create(&path).doing("created", &path)?;
-        let made = if reserved == 0 { Ok(()) } else { file.reserve(reserved) };
-        match made {
-            Ok(()) => Ok(Prepared { path, file, reserved }),
-            Err(error) => {
-                self.remove_quietly(&path);
-                Err(error).doing("written", &path)
-            }
+        let draft = Draft { env: self.env.clone(), path, published: false };
+        if reserved > 0 {
+            file.reserve(reserved).doing("written", &draft.path)?;
         }
+        Ok(Prepared { draft, file, reserved })
     }
 
     /// Starts a segment: its file appears with its header or not at all.
@@ -204,19 +217,16 @@ impl Timeline {
         first_lsn: u64,
         previous: [u8; 32],
     ) -> Result<(ActiveSegment, Framer), Error> {
-        let Prepared { path: tmp, mut file, reserved } = prepared;
+        let Prepared { mut draft, mut file, reserved } = prepared;
         let header = Header { timeline: self.name.clone(), first_lsn, previous }.encode();
         let path = self.path(&SegmentFile { first_lsn, sealed: None });
         let disk = &self.env.disk;
         let written = file.write_all(&header).and_then(|()| file.sync());
-        let published = written.and_then(|()| disk.publish(&tmp, &path));
-        if published.is_err() {
-            self.remove_quietly(&tmp);
-        }
-        published.doing("written", &path)?;
+        written.and_then(|()| disk.publish(&draft.path, &path)).doing("written", &path)?;
+        draft.published = true;
         if let Err(error) = disk.sync_dir(&self.dir) {
-            // If it comes back after a crash, it is whole and without records.
-            self.remove_quietly(&path);
+            // Best effort: if it comes back after a crash, it is whole and without records.
+            let _ = disk.remove(&path);
             return Err(error).doing("synced", &self.dir);
         }
         let framer = Framer::after_header(&header);
@@ -234,16 +244,6 @@ impl Timeline {
         previous: [u8; 32],
     ) -> Result<(ActiveSegment, Framer), Error> {
         self.start(self.prepare(0)?, first_lsn, previous)
-    }
-
-    /// Gives up a file that was prepared and is not needed.
-    pub(crate) fn discard(&self, prepared: Prepared) {
-        self.remove_quietly(&prepared.path);
-    }
-
-    /// Best effort: what stays in `tmp/` is removed when the pool is opened next.
-    fn remove_quietly(&self, path: &str) {
-        let _ = self.env.disk.remove(path);
     }
 
     /// Goes on after recovery. What was read back may be in memory only, if the last sync before
