@@ -125,3 +125,65 @@ fn between(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::Props;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Per edge what each commit made of it: put or removed.
+    type Model = BTreeMap<Neighbour, Vec<(u64, bool)>>;
+
+    fn at(model: &Model, lsn: u64) -> Vec<(Neighbour, bool)> {
+        let last =
+            |all: &[(u64, bool)]| all.iter().rev().find(|(since, _)| *since <= lsn).map(|(_, put)| *put);
+        model.iter().filter_map(|(edge, all)| Some((*edge, last(all)?))).collect()
+    }
+
+    fn check(patches: &EdgePatches, model: &Model, lsn: u64) -> Result<(), TestCaseError> {
+        let is_put = |(edge, patch): (Neighbour, &EdgePatch)| (edge, patch.is_some());
+        let all: Vec<_> = patches.iter(lsn).map(is_put).collect();
+        prop_assert_eq!(&all, &at(model, lsn));
+        for other in (0..8).map(Vid) {
+            let between: Vec<_> = patches.between(other, lsn).into_iter().map(is_put).collect();
+            let wanted: Vec<_> = all.iter().filter(|(edge, _)| edge.other == other).copied().collect();
+            prop_assert_eq!(between, wanted);
+        }
+        for (edge, put) in all {
+            prop_assert_eq!(patches.get(&edge, lsn).map(Option::is_some), Some(put));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        /// Few and many edges, of several labels, read as of every commit; each commit is then
+        /// taken back, the newest first.
+        #[test]
+        fn edges_are_as_commits_left_them(
+            changes in prop::collection::vec((1u64..6, 0u16..4, 0u32..8, 0u32..3, any::<bool>()), 0..120),
+        ) {
+            let (mut patches, mut model) = (EdgePatches::default(), Model::new());
+            let mut changes = changes;
+            changes.sort_by_key(|(lsn, ..)| *lsn);
+            for (lsn, label, other, rank, put) in changes {
+                let edge = Neighbour { label: LabelId(label * 7), other: Vid(other), rank };
+                patches.set(edge, lsn, put.then(|| Arc::new(Props::new())));
+                let all = model.entry(edge).or_default();
+                all.retain(|(since, _)| *since < lsn);
+                all.push((lsn, put));
+            }
+            for newest in (0..=5).rev() {
+                (0..=newest).try_for_each(|lsn| check(&patches, &model, lsn))?;
+                let edges: Vec<Neighbour> = model.keys().copied().collect();
+                edges.iter().for_each(|edge| patches.forget(edge, newest));
+                model.values_mut().for_each(|all| all.retain(|(since, _)| *since < newest));
+                model.retain(|_, all| !all.is_empty());
+            }
+            prop_assert!(patches.is_empty(), "what is taken back leaves nothing");
+        }
+    }
+}
