@@ -10,7 +10,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::error::{At, Error};
+use crate::error::Error;
 use crate::graph::{Graph, GraphShared, Mode, Writer};
 use crate::log::group::{Answer, Next, Queued, Turn};
 use crate::log::record::Record;
@@ -34,12 +34,11 @@ struct Batch {
 
 /// Where a writer waits for its answer.
 struct Slot<R> {
-    told: Mutex<Told<R>>,
+    news: Mutex<Option<News<R>>>,
     ready: Condvar,
 }
 
-enum Told<R> {
-    Nothing,
+enum News<R> {
     /// It is this writer's turn to sync.
     Turn,
     Answer(R),
@@ -61,7 +60,7 @@ impl Graph {
     {
         self.make_room()?;
         let shared = &self.shared;
-        let slot = Arc::new(Slot { told: Mutex::new(Told::Nothing), ready: Condvar::new() });
+        let slot = Arc::new(Slot { news: Mutex::default(), ready: Condvar::new() });
         let first = {
             let mut waiting = lock(&shared.waiting.0);
             waiting.push(job(change, Responder(Arc::clone(&slot))));
@@ -72,9 +71,9 @@ impl Graph {
         }
         loop {
             match slot.wait() {
-                Told::Answer(result) => return result,
-                Told::Panic(payload) => resume_unwind(payload),
-                Told::Turn | Told::Nothing => shared.log.sync(&shared.published),
+                News::Answer(result) => return result,
+                News::Panic(payload) => resume_unwind(payload),
+                News::Turn => shared.log.sync(&shared.published),
             }
         }
     }
@@ -99,8 +98,9 @@ impl GraphShared {
             Err((reason, answers)) => {
                 for payload in payloads.iter().rev() {
                     // They were just made, so they decode.
-                    let record = Record::decode(payload).at("a record of this batch");
-                    record.map(|record| record.forget(&state.live)).unwrap_or_default();
+                    if let Ok(record) = Record::decode(payload) {
+                        record.forget(&state.live);
+                    }
                 }
                 drop(writer);
                 answers.into_iter().for_each(|answer| answer(Err(reason.clone())));
@@ -143,8 +143,8 @@ where
         Box::new(move |durable: Result<(), String>| {
             let failed = |reason| E::from(Error::LogFailed { reason });
             responder.0.tell(match result {
-                Ok(result) => Told::Answer(durable.map_err(failed).and(result)),
-                Err(payload) => Told::Panic(payload),
+                Ok(result) => News::Answer(durable.map_err(failed).and(result)),
+                Err(payload) => News::Panic(payload),
             });
         })
     })
@@ -156,32 +156,31 @@ struct Responder<R>(Arc<Slot<R>>);
 
 impl<R> Drop for Responder<R> {
     fn drop(&mut self) {
-        self.0.tell(Told::Panic(Box::new("a transaction got no answer")));
+        self.0.tell(News::Panic(Box::new("a transaction got no answer")));
     }
 }
 
 impl<R> Slot<R> {
     /// The first answer counts; a turn comes before it or not at all.
-    fn tell(&self, news: Told<R>) {
-        let mut told = lock(&self.told);
-        if matches!(*told, Told::Nothing) {
-            *told = news;
-            self.ready.notify_one();
-        }
+    fn tell(&self, news: News<R>) {
+        lock(&self.news).get_or_insert(news);
+        self.ready.notify_one();
     }
 
     /// Waits for news and takes it.
-    fn wait(&self) -> Told<R> {
-        let mut told = lock(&self.told);
-        while matches!(*told, Told::Nothing) {
-            told = wait(&self.ready, told);
+    fn wait(&self) -> News<R> {
+        let mut news = lock(&self.news);
+        loop {
+            match news.take() {
+                Some(news) => return news,
+                None => news = wait(&self.ready, news),
+            }
         }
-        std::mem::replace(&mut told, Told::Nothing)
     }
 }
 
 impl<R: Send> Turn for Slot<R> {
     fn your_turn(&self) {
-        self.tell(Told::Turn);
+        self.tell(News::Turn);
     }
 }
