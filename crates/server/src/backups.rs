@@ -1,7 +1,7 @@
 //! Backups. A backup is a pin in the store; the database keeps what clients list, and is brought
 //! back in line with the pins at every start.
 
-mod archives;
+pub(crate) mod archives;
 pub(crate) mod links;
 mod policy;
 pub(crate) mod schedule;
@@ -11,19 +11,20 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Pin, PinKind, PinRequest};
 
 use crate::app::App;
 use crate::codes::Code;
-use crate::graphs::record::{self, ENGINE_VERSION};
+use crate::graphs::record::{self, ENGINE_VERSION, GraphRow};
 use crate::graphs::states::Operation;
 use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::http::{Page, Parameters, blocking};
-use crate::ids::{BackupId, GraphId, JobId, ProjectId};
-use crate::jobs::{self, End, Job};
+use crate::ids::{BackupId, GraphId, ProjectId};
+use crate::jobs::{self, End, Job, Work};
 use crate::times::Time;
 
 pub(crate) fn routes() -> Router<App> {
@@ -48,15 +49,20 @@ async fn add(
     let user = caller.user_name.clone();
     let begun = blocking(move || {
         app.db().write(|db| {
-            let job = jobs::begin(&app, db, &caller.project, &graph, Operation::Backup)?;
-            let backup = note(&app, db, &job, Method::Manual)?;
-            Ok::<_, ApiError>((job, backup))
+            jobs::begin(&app, db, &caller.project, &graph, Operation::Backup, |graph| {
+                let backup = note(&app, db, graph, Method::Manual)?;
+                Ok(Work::CreateBackup { backup, user, keep: None })
+            })
         })
     });
-    let (job, backup) = begun.await?;
-    let reply = json!({"job_id": job.id.as_str(), "backup_id": backup.id.as_str()});
-    tokio::spawn(jobs::run(job, move |job| pin(job, &backup, user, PinKind::Manual)));
-    Ok(Json(reply))
+    Ok(being_made(begun.await?))
+}
+
+/// Starts the job of a backup and answers with the ids of both.
+fn being_made(job: Job) -> Json<Value> {
+    let reply = json!({"job_id": job.id, "backup_id": job.work().makes()});
+    jobs::start(job);
+    Json(reply)
 }
 
 /// How a backup came to be.
@@ -87,56 +93,56 @@ impl Method {
 }
 
 /// What a backup is called.
-struct Noted {
-    id: BackupId,
-    name: String,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    pub(crate) id: BackupId,
+    pub(crate) name: String,
 }
 
 /// Lists a backup that is being made, if there is room for one more.
-fn note(app: &App, db: &rusqlite::Transaction<'_>, job: &Job, method: Method) -> Result<Noted, ApiError> {
+fn note(app: &App, db: &Connection, graph: &GraphRow, method: Method) -> Result<Noted, ApiError> {
     let used: i64 = db
         .prepare_cached("SELECT count(*) FROM backups WHERE project_id = ?1")?
-        .query_row([&job.graph.project], |row| row.get(0))?;
+        .query_row([&graph.project], |row| row.get(0))?;
     if used >= i64::from(app.config().backup_quota) {
         return Err(ApiError::new(Code::BackupQuota));
     }
     let now = app.now();
     let name = match method {
-        Method::Automatic => format!("{}_{}_auto", job.graph.name, now.stamp()),
-        Method::Manual | Method::Import => format!("{}-{}", job.graph.name, now.stamp()),
+        Method::Automatic => format!("{}_{}_auto", graph.name, now.stamp()),
+        Method::Manual | Method::Import => format!("{}-{}", graph.name, now.stamp()),
     };
     let id = BackupId(app.ambient().uuid());
     db.prepare_cached(
-        "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started, job_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'backing_up', ?7, ?8)",
+        "INSERT INTO backups (id, project_id, graph_id, graph_name, name, method, status, started)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'backing_up', ?7)",
     )?
-    .execute(params![
-        id,
-        job.graph.project,
-        job.graph.id,
-        job.graph.name,
-        name,
-        method.text(),
-        now,
-        job.id
-    ])?;
+    .execute(params![id, graph.project, graph.id, graph.name, name, method.text(), now])?;
     Ok(Noted { id, name })
 }
 
-fn pin(job: &Job, backup: &Noted, user: String, kind: PinKind) -> End {
-    let request = PinRequest { id: backup.id.0.clone(), name: backup.name.clone(), kind, requested_by: user };
+/// The work of adding a backup. An automatic one makes older ones go.
+pub(crate) fn make(job: &Job, backup: &Noted, user: &str, keep: Option<i64>) -> End {
+    let kind = if keep.is_some() { PinKind::Automatic } else { PinKind::Manual };
+    let request = backup.request(kind, user);
     let pinned = job.app.graph(&job.graph.id).and_then(|graph| Ok(graph.add_pin(request)?));
     let (now, id) = (job.app.now(), backup.id.clone());
     let (status, bytes) = match &pinned {
         Ok(pin) => ("success", Some(pin.stored_bytes as i64)),
         Err(_) => ("failed", None),
     };
+    if let (Ok(_), Some(keep)) = (&pinned, keep) {
+        schedule::rotate(job, &backup.id, keep);
+    }
     End {
-        outcome: pinned.map(|_| ()).map_err(|error| error.to_string()),
-        detail: None,
-        // The graph was in its state all along, and may have gone on to another since.
-        status: None,
         also: Some(Box::new(move |db| finish(db, &id, status, now, bytes))),
+        ..End::beside_the_graph(pinned.map(|_| ()).map_err(|error| error.to_string()))
+    }
+}
+
+impl Noted {
+    fn request(&self, kind: PinKind, user: &str) -> PinRequest {
+        PinRequest { id: self.id.0.clone(), name: self.name.clone(), kind, requested_by: user.into() }
     }
 }
 
@@ -163,13 +169,7 @@ fn is_listed(db: &Connection, id: &BackupId) -> rusqlite::Result<bool> {
         .query_row([id], |row| row.get(0))
 }
 
-/// Notes that a job reads a backup, which nobody can delete meanwhile.
-pub(crate) fn hold(db: &Connection, job: &JobId, backup: &BackupId) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE jobs SET backup_id = ?2 WHERE id = ?1")?
-        .execute(params![job, backup])
-        .map(|_| ())
-}
-
+/// Whether a job reads it, or is going to.
 fn is_held(db: &Connection, backup: &BackupId) -> rusqlite::Result<bool> {
     db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM jobs WHERE status IN ('pending', 'running') AND backup_id = ?1)",

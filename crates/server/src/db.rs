@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_backups.sql"),
     include_str!("../migrations/0004_identity.sql"),
     include_str!("../migrations/0005_task_centre.sql"),
+    include_str!("../migrations/0006_jobs_go_on.sql"),
 ];
 
 /// Idle connections that are kept for the next reads.

@@ -1,9 +1,9 @@
 //! Graphs on the management plane.
 
 mod begin;
-mod create;
+pub(crate) mod create;
 pub(crate) mod files;
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod network;
 pub(crate) mod record;
 mod scenes;

@@ -25,6 +25,8 @@ mod system;
 mod times;
 mod tls;
 mod turns;
+#[cfg(test)]
+mod world;
 
 pub use config::{Config, ConfigError, LogFormat, ServeOptions, TlsFiles};
 pub use serve::{ServeError, Server};

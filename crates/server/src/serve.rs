@@ -148,7 +148,10 @@ impl Server {
         let recovering = app.clone();
         let recovered = tokio::task::spawn_blocking(move || recovery::recover(&recovering)).await;
         match recovered {
-            Ok(Ok(())) => app.set_ready(),
+            Ok(Ok(unfinished)) => {
+                app.set_ready();
+                unfinished.into_iter().for_each(jobs::start);
+            }
             Ok(Err(error)) => return Err(DatabaseError(format!("recovery failed: {error}")).into()),
             Err(error) => return Err(DatabaseError(format!("recovery failed: {error}")).into()),
         }
@@ -173,8 +176,8 @@ impl Server {
     }
 }
 
-/// Jobs see that the server stops and end early; what does not end in time is failed at the next
-/// start.
+/// Long jobs see that the server stops and give up, to be begun anew by the next start, as is what
+/// does not end in time.
 async fn wait_for_jobs(app: &App) {
     let ended = async {
         app.short_jobs().idle().await;

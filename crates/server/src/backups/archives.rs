@@ -6,9 +6,9 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use rusqlite::Transaction;
 use serde_json::{Value, json};
-use store::{ArchiveIndex, PinKind, PinRequest, Shelf, ShelfFile};
+use store::{ArchiveIndex, PinKind, Shelf, ShelfFile};
 
-use super::{Method, Noted, finish, forget, hold, is_listed, note, usable_of};
+use super::{Method, Noted, being_made, finish, forget, is_listed, note, usable_of};
 use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::record;
@@ -18,7 +18,7 @@ use crate::http::blocking;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::ids::{BackupId, GraphId, ProjectId};
-use crate::jobs::{self, End, Job};
+use crate::jobs::{self, End, Job, Work};
 use crate::obs::{Buckets, Draft, ObjectPath, is_legal_path};
 
 /// Copies a backup to a folder of a bucket. The graph may be in any state, or be gone.
@@ -33,27 +33,26 @@ pub(super) async fn export(
         app.db().write(|db| {
             let row = record::find_any(db, &caller.project, &graph)?;
             let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            let (backup, path) = wanted?;
+            let (backup, folder) = wanted?;
             usable_of(db, &caller.project, &graph, &backup)?;
-            let job = jobs::note(&app, db, row, "ExportBackup")?;
-            hold(db, &job.id, &backup)?;
-            Ok::<_, ApiError>((job, backup, path))
+            jobs::note(&app, db, row, Work::ExportBackup { backup, folder })
         })
     });
-    let (job, backup, path) = begun.await?;
-    let reply = json!({"job_id": job.id.as_str()});
-    jobs::queue(job, move |job| {
-        let written = write_archive(job, &backup, &Folder::of(&job.app, &job.graph.project, path));
-        End { outcome: written, detail: None, status: None, also: None }
-    });
+    let job = begun.await?;
+    let reply = json!({"job_id": job.id});
+    jobs::start(job);
     Ok(Json(reply))
 }
 
-fn write_archive(job: &Job, backup: &BackupId, folder: &Folder) -> Result<(), String> {
-    let pool = job.app.pool(&job.graph.project).map_err(|error| error.to_string())?;
-    let pin = pool.pin(job.graph.id.as_str(), backup.as_str()).map_err(reason)?;
-    let archive = pool.archive(&pin).map_err(reason)?;
-    archive.export(folder, &|done, total| goes_on(job, done, total)).map_err(reason)
+/// The work of an export.
+pub(crate) fn write(job: &Job, backup: &BackupId, folder: &str) -> End {
+    let folder = Folder::of(&job.app, &job.graph.project, folder.into());
+    let written = job.app.pool(&job.graph.project).map_err(|error| error.to_string()).and_then(|pool| {
+        let archive = pool.pin(job.graph.id.as_str(), backup.as_str()).and_then(|pin| pool.archive(&pin));
+        let go_on = |done, total| goes_on(job, done, total);
+        archive.and_then(|archive| archive.export(&folder, &go_on)).map_err(reason)
+    });
+    End::beside_the_graph(written)
 }
 
 /// Takes a backup in from a folder of a bucket. It becomes a backup of the graph in the path,
@@ -73,33 +72,33 @@ pub(super) async fn import(
             Status::CreateFailed => return Err(ApiError::new(Code::GraphNotRunning)),
             _ => {}
         }
-        let path = folder(&body, "import_path")?;
-        let shelf = Folder::of(&app, &caller.project, path.clone());
+        let folder = folder(&body, "import_path")?;
+        let shelf = Folder::of(&app, &caller.project, folder.clone());
         // Whatever else is wrong with it, the job says.
         if matches!(ArchiveIndex::read(&shelf), Ok(None)) {
-            return Err(ApiError::about(Code::ObjectAbsent, format!("[import_path]: no backup in [{path}]")));
+            return Err(ApiError::about(
+                Code::ObjectAbsent,
+                format!("[import_path]: no backup in [{folder}]"),
+            ));
         }
         app.db().write(|db| {
             let row = record::find(db, &caller.project, &graph)?;
             let row = row.ok_or_else(|| ApiError::new(Code::GraphAbsent))?;
-            let job = jobs::note(&app, db, row, "ImportBackup")?;
-            let noted = note(&app, db, &job, Method::Import)?;
-            Ok::<_, ApiError>((job, noted, shelf))
+            let backup = note(&app, db, &row, Method::Import)?;
+            jobs::note(&app, db, row, Work::ImportBackup { backup, user, folder })
         })
     });
-    let (job, noted, shelf) = begun.await?;
-    let reply = json!({"job_id": job.id.as_str(), "backup_id": noted.id.as_str()});
-    jobs::queue(job, move |job| take_in(job, noted, user, &shelf));
-    Ok(Json(reply))
+    Ok(being_made(begun.await?))
 }
 
-fn take_in(job: &Job, noted: Noted, user: String, shelf: &Folder) -> End {
-    let Noted { id, name } = noted;
-    let request = PinRequest { id: id.0.clone(), name, kind: PinKind::Imported, requested_by: user };
+/// The work of an import.
+pub(crate) fn take_in(job: &Job, backup: &Noted, user: &str, folder: &str) -> End {
+    let (id, request) = (backup.id.clone(), backup.request(PinKind::Imported, user));
+    let shelf = Folder::of(&job.app, &job.graph.project, folder.into());
     let pool = job.app.pool(&job.graph.project).map_err(|error| error.to_string());
     let pin = pool.and_then(|pool| {
         let go_on = |done, total| goes_on(job, done, total);
-        pool.import(job.graph.id.as_str(), request, shelf, &go_on).map_err(reason)
+        pool.import(job.graph.id.as_str(), request, &shelf, &go_on).map_err(reason)
     });
     let (now, app, graph) = (job.app.now(), job.app.clone(), job.graph.clone());
     let arrived = pin.as_ref().map(|pin| pin.stored_bytes as i64).ok();
@@ -118,7 +117,7 @@ fn take_in(job: &Job, noted: Noted, user: String, shelf: &Folder) -> End {
         // What did not arrive is no backup, not even a failed one.
         None => forget(db, &id),
     };
-    End { outcome: pin.map(|_| ()), detail: None, status: None, also: Some(Box::new(also)) }
+    End { also: Some(Box::new(also)), ..End::beside_the_graph(pin.map(|_| ())) }
 }
 
 fn goes_on(job: &Job, done: u64, total: u64) -> bool {
@@ -129,7 +128,6 @@ fn goes_on(job: &Job, done: u64, total: u64) -> bool {
 /// The store's message, which names the file at fault, and what the disk says.
 fn reason(error: store::Error) -> String {
     match std::error::Error::source(&error) {
-        _ if matches!(error, store::Error::Interrupted) => "interrupted by a stop of the server".into(),
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use store::PinKind;
 
 use super::policy::Policy;
-use super::{Method, Noted, discard, note, pin};
+use super::{Method, discard, note};
 use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::states::Operation;
 use crate::http::blocking;
 use crate::http::error::ApiError;
 use crate::ids::{BackupId, GraphId, ProjectId};
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Work};
 use crate::times::Time;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,13 +27,6 @@ struct Candidate {
     last: Time,
 }
 
-/// A backup that has begun.
-struct Begun {
-    job: Job,
-    noted: Noted,
-    keep: i64,
-}
-
 /// Runs until the server stops.
 pub(crate) fn start(app: &App) {
     let app = app.clone();
@@ -45,7 +37,7 @@ pub(crate) fn start(app: &App) {
                 blocking(move || begin_due(&app)).await
             };
             match begun {
-                Ok(begun) => begun.into_iter().for_each(|begun| drop(tokio::spawn(run(begun)))),
+                Ok(begun) => begun.into_iter().for_each(jobs::start),
                 Err(error) => tracing::error!(%error, "automatic backups cannot be begun"),
             }
             tokio::time::sleep(EVERY).await;
@@ -53,20 +45,8 @@ pub(crate) fn start(app: &App) {
     });
 }
 
-async fn run(begun: Begun) {
-    let Begun { job, noted, keep } = begun;
-    jobs::run(job, move |job| {
-        let end = pin(job, &noted, REQUESTED_BY.into(), PinKind::Automatic);
-        if end.outcome.is_ok() {
-            rotate(job, &noted.id, keep);
-        }
-        end
-    })
-    .await;
-}
-
 /// Begins the backups that are due.
-fn begin_due(app: &App) -> Result<Vec<Begun>, ApiError> {
+fn begin_due(app: &App) -> Result<Vec<Job>, ApiError> {
     let now = app.now();
     app.archives().expire(now);
     let candidates = app.db().read(|db| candidates(app, db))?;
@@ -98,15 +78,16 @@ fn candidates(app: &App, db: &Connection) -> rusqlite::Result<Vec<Candidate>> {
 }
 
 /// Begins one, unless the graph has left its state of rest: then its turn is still to come.
-fn begin(app: &App, one: &Candidate, now: Time) -> Option<Begun> {
+fn begin(app: &App, one: &Candidate, now: Time) -> Option<Job> {
     let begun = app.db().write(|db| {
-        let job = jobs::begin(app, db, &one.project, &one.graph, Operation::Backup)?;
-        let noted = note(app, db, &job, Method::Automatic)?;
-        took_turn(db, &one.graph, now)?;
-        Ok::<_, ApiError>(Begun { job, noted, keep: one.policy.keep })
+        jobs::begin(app, db, &one.project, &one.graph, Operation::Backup, |graph| {
+            let backup = note(app, db, graph, Method::Automatic)?;
+            took_turn(db, &one.graph, now)?;
+            Ok(Work::CreateBackup { backup, user: REQUESTED_BY.into(), keep: Some(one.policy.keep) })
+        })
     });
     match begun {
-        Ok(begun) => Some(begun),
+        Ok(job) => Some(job),
         Err(error) if error.code == Code::BackupQuota => {
             tracing::warn!(graph = %one.graph, "no automatic backup: the quota is reached");
             let passed = app.db().write(|db| took_turn(db, &one.graph, now));
@@ -130,7 +111,7 @@ fn took_turn(db: &Connection, graph: &GraphId, now: Time) -> rusqlite::Result<()
 
 /// Deletes automatic backups beyond the newest `keep`, of which the one that was just made is
 /// one, and what older turns that failed have left in the list. What is in use goes at the next turn.
-fn rotate(job: &Job, made: &BackupId, keep: i64) {
+pub(super) fn rotate(job: &Job, made: &BackupId, keep: i64) {
     let app = &job.app;
     let old = app.db().read(|db| -> rusqlite::Result<Vec<BackupId>> {
         let mut rows = db.prepare_cached(

@@ -13,33 +13,26 @@ use crate::http::auth::Caller;
 use crate::http::blocking;
 use crate::http::error::ApiError;
 use crate::ids::GraphId;
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Work};
 
 pub(super) type GraphPath = Path<(String, GraphId)>;
 
-/// Begins an operation and notes its job, in one transaction. Which graph and in which state comes
-/// before what is wrong with the request, so `ask` looks at that last; if it refuses, nothing has
-/// happened.
-pub(super) async fn begin<T: Send + 'static>(
+/// Begins an operation with a job. Which graph and in which state comes before what is wrong with
+/// the request, so `ask` looks at that last; if it refuses, nothing has happened.
+pub(super) async fn operate(
     app: App,
     caller: Caller,
     graph: GraphId,
     operation: Operation,
-    ask: impl FnOnce(&Transaction<'_>, &Job) -> Result<T, ApiError> + Send + 'static,
-) -> Result<(Job, T), ApiError> {
-    blocking(move || {
-        app.db().write(|db| {
-            let job = jobs::begin(&app, db, &caller.project, &graph, operation)?;
-            let asked = ask(db, &job)?;
-            Ok((job, asked))
-        })
-    })
-    .await
-}
-
-/// The reply to an operation that has begun.
-pub(super) fn begun(job: &Job) -> Json<Value> {
-    Json(json!({"job_id": job.id.as_str()}))
+    ask: impl FnOnce(&Transaction<'_>, &GraphRow) -> Result<Work, ApiError> + Send + 'static,
+) -> Result<Json<Value>, ApiError> {
+    let begun = blocking(move || {
+        app.db().write(|db| jobs::begin(&app, db, &caller.project, &graph, operation, |graph| ask(db, graph)))
+    });
+    let job = begun.await?;
+    let reply = Json(json!({"job_id": job.id.as_str()}));
+    jobs::start(job);
+    Ok(reply)
 }
 
 /// Changes what is recorded of a graph, at once and in one transaction.

@@ -15,7 +15,7 @@ use crate::http::blocking;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::ids::GraphId;
-use crate::jobs::{self, End};
+use crate::jobs::{self, End, Job, Work};
 
 /// Recorded as given and shown again: on one's own machine these are labels.
 const TEXTS: &[&str] = &["vpc_id", "subnet_id", "security_group_id"];
@@ -54,23 +54,26 @@ pub(super) async fn create(
             }
             network::check_free(db, &graph.project, &graph)?;
             record::insert(db, &graph)?;
-            jobs::note(&app, db, graph.clone(), "CreateGraph")
+            jobs::note(&app, db, graph, Work::CreateGraph)
         })
     })
     .await?;
-    jobs::spawn(job, |job| {
-        let mode = if job.graph.schema_mode == "open" { SchemaMode::Open } else { SchemaMode::Closed };
-        let created = job.app.pool(&job.graph.project).and_then(|pool| {
-            let graph = pool.create(job.graph.id.as_str(), Schema::new(mode))?;
-            job.app.register(&job.graph.id, graph);
-            Ok(())
-        });
-        match created {
-            Ok(()) => End::success(Status::Running),
-            Err(error) => End::failure(error, Status::CreateFailed),
-        }
-    });
+    jobs::start(job);
     Ok(Json(reply))
+}
+
+/// The work of creating one.
+pub(crate) fn build(job: &Job) -> End {
+    let mode = if job.graph.schema_mode == "open" { SchemaMode::Open } else { SchemaMode::Closed };
+    let created = job.app.pool(&job.graph.project).and_then(|pool| {
+        let graph = pool.create(job.graph.id.as_str(), Schema::new(mode))?;
+        job.app.register(&job.graph.id, graph);
+        Ok(())
+    });
+    match created {
+        Ok(()) => End::success(Status::Running),
+        Err(error) => End::failure(error, Status::CreateFailed),
+    }
 }
 
 fn parse(app: &App, caller: &Caller, body: &Fields) -> Result<GraphRow, ApiError> {

@@ -13,7 +13,7 @@ use transfer::{
     Watch,
 };
 
-use super::begin::{GraphPath, begin, begun};
+use super::begin::{GraphPath, operate};
 use super::states::{Operation, Status};
 use super::{record, sizes};
 use crate::app::App;
@@ -21,7 +21,7 @@ use crate::codes::Code;
 use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
-use crate::jobs::{self, End, Job};
+use crate::jobs::{End, Job, Work};
 use crate::obs::{Buckets, ObjectPath, is_legal_path};
 
 /// An import as it was asked for.
@@ -36,11 +36,11 @@ pub(super) async fn import(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let importing = begin(app, caller, graph, Operation::Import, move |_, _| parse_import(&body));
-    let (job, wanted) = importing.await?;
-    let reply = begun(&job);
-    jobs::queue(job, move |job| run_import(job, wanted));
-    Ok(reply)
+    operate(app, caller, graph, Operation::Import, move |_, _| {
+        parse_import(&body)?;
+        Ok(Work::ImportGraph { request: body })
+    })
+    .await
 }
 
 fn parse_import(body: &Fields) -> Result<Import, ApiError> {
@@ -102,10 +102,11 @@ fn parallel(body: &Fields) -> Result<ParallelEdges, ApiError> {
     }
 }
 
-fn run_import(job: &Job, wanted: Import) -> End {
-    let Import { job: mut import, parallel } = wanted;
-    let graph = match job.app.graph(&job.graph.id) {
-        Ok(graph) => graph,
+/// The work of an import.
+pub(crate) fn load(job: &Job, request: &Fields) -> End {
+    let asked = parse_import(request).and_then(|wanted| Ok((wanted, job.app.graph(&job.graph.id)?)));
+    let (Import { job: mut import, parallel }, graph) = match asked {
+        Ok(asked) => asked,
         Err(error) => return End::failure(error, Status::Running),
     };
     let edges = graph.snapshot().content().edges.count;
@@ -125,7 +126,7 @@ fn run_import(job: &Job, wanted: Import) -> End {
     let files = Files { source: &area, sink: &area };
     let (outcome, report) = match transfer::import(load, &import, files, &Progress(job)) {
         Ok(report) => (Ok(()), report),
-        Err(failure) => (Err(reason(job, &failure.error)), failure.report),
+        Err(failure) => (Err(reason(&failure.error)), failure.report),
     };
     let shown = shown_files(&job.graph.files, &report, job);
     let id = job.graph.id.clone();
@@ -137,11 +138,8 @@ fn run_import(job: &Job, wanted: Import) -> End {
     }
 }
 
-fn reason(job: &Job, error: &transfer::Error) -> String {
+fn reason(error: &transfer::Error) -> String {
     let code = match error {
-        transfer::Error::Cancelled if job.app.is_stopping() => {
-            return "interrupted by a stop of the server".into();
-        }
         transfer::Error::Cancelled => return "ended by a restart of the graph".into(),
         transfer::Error::NoFiles { .. } | transfer::Error::Read { .. } => Code::ObjectAbsent,
         transfer::Error::FileTooLarge { .. } => Code::FilePath,
@@ -206,25 +204,29 @@ pub(super) async fn export(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let exporting = begin(app, caller, graph, Operation::Export, move |_, _| parse_export(&body));
-    let (job, wanted) = exporting.await?;
-    let reply = begun(&job);
-    jobs::queue(job, move |job| {
-        let exported = job.app.graph(&job.graph.id).and_then(|graph| {
-            let report = transfer::export(&graph.snapshot(), &wanted, &Area::of(job), &Progress(job));
-            report.map_err(|error| ApiError::about(Code::ExportFailed, error))
-        });
-        match exported {
-            Ok(report) => {
-                for difference in &report.differences {
-                    tracing::info!(job = %job.id, %difference, "files cannot carry everything");
-                }
-                End::success(Status::Running)
-            }
-            Err(error) => End::failure(error, Status::Running),
-        }
+    operate(app, caller, graph, Operation::Export, move |_, _| {
+        parse_export(&body)?;
+        Ok(Work::ExportGraph { request: body })
+    })
+    .await
+}
+
+/// The work of an export.
+pub(crate) fn write_out(job: &Job, request: &Fields) -> End {
+    let exported = parse_export(request).and_then(|wanted| {
+        let graph = job.app.graph(&job.graph.id)?;
+        let report = transfer::export(&graph.snapshot(), &wanted, &Area::of(job), &Progress(job));
+        report.map_err(|error| ApiError::about(Code::ExportFailed, error))
     });
-    Ok(reply)
+    match exported {
+        Ok(report) => {
+            for difference in &report.differences {
+                tracing::info!(job = %job.id, %difference, "files cannot carry everything");
+            }
+            End::success(Status::Running)
+        }
+        Err(error) => End::failure(error, Status::Running),
+    }
 }
 
 fn parse_export(body: &Fields) -> Result<ExportJob, ApiError> {

@@ -5,9 +5,9 @@ use axum::{Extension, Json};
 use model::SchemaMode;
 use rusqlite::{Transaction, params};
 use serde_json::Value;
-use store::Pin;
 
-use super::begin::{GraphPath, begin, begun};
+use super::begin::{GraphPath, operate};
+use super::record::GraphRow;
 use super::states::{Operation, Status};
 use super::{record, sizes};
 use crate::app::App;
@@ -18,21 +18,7 @@ use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
 use crate::ids::{BackupId, GraphId};
-use crate::jobs::{self, End, Job};
-
-/// Begins an operation and gives its job the work to do.
-async fn operate(
-    app: App,
-    caller: Caller,
-    graph: GraphId,
-    operation: Operation,
-    work: impl FnOnce(&Job) -> End + Send + 'static,
-) -> Result<Json<Value>, ApiError> {
-    let (job, ()) = begin(app, caller, graph, operation, |_, _| Ok(())).await?;
-    let reply = begun(&job);
-    jobs::spawn(job, work);
-    Ok(reply)
-}
+use crate::jobs::{BackupOf, End, Job, Work};
 
 pub(super) async fn stop(
     State(app): State<App>,
@@ -40,12 +26,16 @@ pub(super) async fn stop(
     Path((_, graph)): GraphPath,
     _body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    operate(app, caller, graph, Operation::Stop, |job| match job.app.close(&job.graph.id) {
+    operate(app, caller, graph, Operation::Stop, |_, _| Ok(Work::StopGraph)).await
+}
+
+/// The work of a stop.
+pub(crate) fn close(job: &Job) -> End {
+    match job.app.close(&job.graph.id) {
         Ok(()) => End::success(Status::Stopped),
         // It is closed, and its log says at the next start what it holds.
         Err(error) => End::failure(error, Status::Stopped),
-    })
-    .await
+    }
 }
 
 pub(super) async fn start(
@@ -54,13 +44,44 @@ pub(super) async fn start(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let (job, backup) = begin(app, caller, graph, Operation::Start, move |db, job| {
+    let within = app.clone();
+    operate(app, caller, graph, Operation::Start, move |db, graph| {
         let backup = body.optional_text("graph_backup_id")?.filter(|id| !id.is_empty()).map(BackupId);
-        backup.map(|backup| restorable(db, job, &backup)).transpose()
+        let from = backup.map(|backup| restorable(&within, db, graph, backup)).transpose()?;
+        Ok(Work::StartGraph { from })
     })
-    .await?;
-    let reply = begun(&job);
-    jobs::spawn(job, move |job| match open(job, backup.as_ref()) {
+    .await
+}
+
+/// Any complete backup of the project will do, also one that outlived its graph; it must fit.
+fn restorable(
+    app: &App,
+    db: &Transaction<'_>,
+    graph: &GraphRow,
+    backup: BackupId,
+) -> Result<BackupOf, ApiError> {
+    let project = &graph.project;
+    let owner = backups::usable(db, project, &backup)?;
+    let pin = app.pool(project)?.pin(owner.as_str(), backup.as_str())?;
+    let limit = sizes::edge_limit(&graph.size_index).unwrap_or(u64::MAX);
+    if pin.edges > limit {
+        let text =
+            format!("[graph_backup_id]: the backup has {} edges, the graph at most {limit}.", pin.edges);
+        return Err(ApiError::about(Code::GraphQuota, text));
+    }
+    let of = record::find_any(db, project, &owner)?;
+    if !graph.multi_label() && of.is_some_and(|of| of.multi_label()) {
+        // Before the data, so that no crash leaves vertices of several labels where none may be.
+        let mut fields = graph.fields.clone();
+        fields.insert("enable_multi_label".into(), true.into());
+        record::set_fields(db, &graph.id, &fields, app.now())?;
+    }
+    Ok(BackupOf { graph: owner, backup })
+}
+
+/// The work of a start.
+pub(crate) fn open_from(job: &Job, from: Option<&BackupOf>) -> End {
+    match open(job, from) {
         Ok(mode) => {
             // The backup may be of a graph with another mode.
             let id = job.graph.id.clone();
@@ -70,39 +91,16 @@ pub(super) async fn start(
             }
         }
         Err(error) => End::failure(error, Status::Stopped),
-    });
-    Ok(reply)
-}
-
-/// Any complete backup of the project will do, also one that outlived its graph; it must fit.
-fn restorable(db: &Transaction<'_>, job: &Job, backup: &BackupId) -> Result<Pin, ApiError> {
-    let (graph, project) = (&job.graph, &job.graph.project);
-    let owner = backups::usable(db, project, backup)?;
-    backups::hold(db, &job.id, backup)?;
-    let pin = job.app.pool(project)?.pin(owner.as_str(), backup.as_str())?;
-    let limit = sizes::edge_limit(&graph.size_index).unwrap_or(u64::MAX);
-    if pin.edges > limit {
-        let text =
-            format!("[graph_backup_id]: the backup has {} edges, the graph at most {limit}.", pin.edges);
-        return Err(ApiError::about(Code::GraphQuota, text));
     }
-    let owner = record::find_any(db, project, &owner)?;
-    if !graph.multi_label() && owner.is_some_and(|owner| owner.multi_label()) {
-        // Before the data, so that no crash leaves vertices of several labels where none may be.
-        let mut fields = graph.fields.clone();
-        fields.insert("enable_multi_label".into(), true.into());
-        record::set_fields(db, &graph.id, &fields, job.app.now())?;
-    }
-    Ok(pin)
 }
 
 /// Opens a graph as it was, or as it or another was at a backup.
-fn open(job: &Job, backup: Option<&Pin>) -> Result<SchemaMode, ApiError> {
+fn open(job: &Job, from: Option<&BackupOf>) -> Result<SchemaMode, ApiError> {
     let (pool, id) = (job.app.pool(&job.graph.project)?, job.graph.id.as_str());
-    let graph = match backup {
+    let graph = match from {
         None => pool.open(id)?,
         // The store compares the restored content root with the backup's before it lets go.
-        Some(pin) => pool.restore(id, pin)?,
+        Some(from) => pool.restore(id, &pool.pin(from.graph.as_str(), from.backup.as_str())?)?,
     };
     let mode = graph.snapshot().schema().mode();
     job.app.register(&job.graph.id, graph);
@@ -115,15 +113,16 @@ pub(super) async fn restart(
     Path((_, graph)): GraphPath,
     _body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    operate(app, caller, graph, Operation::Restart, |job| {
-        let reopened =
-            end_others(job).and_then(|()| job.app.close(&job.graph.id)).and_then(|()| open(job, None));
-        match reopened {
-            Ok(_) => End::success(Status::Running),
-            Err(error) => End::failure(error, Status::Stopped),
-        }
-    })
-    .await
+    operate(app, caller, graph, Operation::Restart, |_, _| Ok(Work::RestartGraph)).await
+}
+
+/// The work of a restart.
+pub(crate) fn reopen(job: &Job) -> End {
+    let reopened = end_others(job).and_then(|()| job.app.close(&job.graph.id)).and_then(|()| open(job, None));
+    match reopened {
+        Ok(_) => End::success(Status::Running),
+        Err(error) => End::failure(error, Status::Stopped),
+    }
 }
 
 /// Ends what runs on the graph and waits until it has ended: nothing may go on across a restart.
@@ -143,17 +142,19 @@ pub(super) async fn clear(
     _body: Fields,
 ) -> Result<Json<Value>, ApiError> {
     let schema_too = flag(&parameters, "clear_metadata")?.unwrap_or(false);
-    operate(app, caller, graph, Operation::Clear, move |job| {
-        let cleared = job.app.graph(&job.graph.id).and_then(|graph| {
-            job.note_start(graph.snapshot().lsn())?;
-            Ok(graph.clear(schema_too)?)
-        });
-        match cleared {
-            Ok(()) => End::success(Status::Running),
-            Err(error) => End::failure(error, Status::Running),
-        }
-    })
-    .await
+    operate(app, caller, graph, Operation::Clear, move |_, _| Ok(Work::ClearGraph { schema_too })).await
+}
+
+/// The work of clearing.
+pub(crate) fn empty(job: &Job, schema_too: bool) -> End {
+    let cleared = job.app.graph(&job.graph.id).and_then(|graph| {
+        job.note_start(graph.snapshot().lsn())?;
+        Ok(graph.clear(schema_too)?)
+    });
+    match cleared {
+        Ok(()) => End::success(Status::Running),
+        Err(error) => End::failure(error, Status::Running),
+    }
 }
 
 /// Deletes a graph: it is gone at once; its files go with the next garbage collection, but for
@@ -172,21 +173,15 @@ pub(super) async fn delete(
     };
     // An address is a label of the graph and goes with it, whatever is asked for.
     flag(&parameters, "delete_eip")?;
-    let (job, ()) = begin(app, caller, graph, Operation::Delete, move |db, job| {
+    operate(app, caller, graph, Operation::Delete, move |db, graph| {
         if keep {
-            drop_all_but_kept(db, &job.graph.id)?
+            drop_all_but_kept(db, &graph.id)?
         } else {
-            drop_all(db, &job.graph.id)?
+            drop_all(db, &graph.id)?
         }
-        Ok(())
+        Ok(Work::DeleteGraph)
     })
-    .await?;
-    let reply = begun(&job);
-    jobs::spawn(job, |job| match remove(job) {
-        Ok(()) => End::success(Status::Deleted),
-        Err(error) => End::failure(error, Status::Deleted),
-    });
-    Ok(reply)
+    .await
 }
 
 fn drop_all(db: &Transaction<'_>, graph: &GraphId) -> rusqlite::Result<()> {
@@ -221,11 +216,17 @@ pub(crate) fn remove_from_store(app: &App, graph: &record::GraphRow) -> Result<(
     Ok(())
 }
 
-fn remove(job: &Job) -> Result<(), ApiError> {
-    remove_from_store(&job.app, &job.graph)?;
-    let collected = job.app.pool(&job.graph.project)?.collect_garbage()?;
-    tracing::info!(graph = %job.graph.id, objects = collected.objects, bytes = collected.bytes, "garbage collected");
-    Ok(())
+/// The work of deleting.
+pub(crate) fn remove(job: &Job) -> End {
+    let removed = remove_from_store(&job.app, &job.graph)
+        .and_then(|()| Ok(job.app.pool(&job.graph.project)?.collect_garbage()?));
+    match removed {
+        Ok(collected) => {
+            tracing::info!(graph = %job.graph.id, collected.objects, collected.bytes, "garbage collected");
+            End::success(Status::Deleted)
+        }
+        Err(error) => End::failure(error, Status::Deleted),
+    }
 }
 
 fn flag(parameters: &Parameters, name: &str) -> Result<Option<bool>, ApiError> {

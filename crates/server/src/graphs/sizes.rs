@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde_json::Value;
 
-use super::begin::{GraphPath, begin, begun};
+use super::begin::{GraphPath, operate};
 use super::record::{self, GraphRow};
 use super::states::{Operation, Status};
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::codes::Code;
 use crate::http::auth::Caller;
 use crate::http::body::Fields;
 use crate::http::error::ApiError;
-use crate::jobs::{self, End};
+use crate::jobs::{End, Job, Work};
 
 /// By index, smallest first: how many edges each holds.
 const SIZES: &[(&str, u64)] = &[
@@ -83,21 +83,21 @@ pub(super) async fn resize(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let (job, to) = begin(app, caller, graph, Operation::Resize, move |_, job| {
-        let to = text(&body.required_object("resize")?)?;
-        check_resize(&job.graph, &to)?;
-        Ok(to)
+    operate(app, caller, graph, Operation::Resize, move |_, graph| {
+        let size_index = text(&body.required_object("resize")?)?;
+        check_resize(graph, &size_index)?;
+        Ok(Work::ResizeGraph { size_index })
     })
-    .await?;
-    let reply = begun(&job);
-    jobs::spawn(job, move |job| {
-        let (id, now) = (job.graph.id.clone(), job.app.now());
-        End {
-            also: Some(Box::new(move |db| record::set_size(db, &id, &to, now))),
-            ..End::success(Status::Running)
-        }
-    });
-    Ok(reply)
+    .await
+}
+
+/// The work of a resize.
+pub(crate) fn set_size(job: &Job, size_index: &str) -> End {
+    let (id, to, now) = (job.graph.id.clone(), size_index.to_owned(), job.app.now());
+    End {
+        also: Some(Box::new(move |db| record::set_size(db, &id, &to, now))),
+        ..End::success(Status::Running)
+    }
 }
 
 /// How many replicas a graph has after the expansion that is asked for.
@@ -125,17 +125,19 @@ pub(super) async fn expand(
     Path((_, graph)): GraphPath,
     body: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let expand = begin(app, caller, graph, Operation::Expand, move |_, job| expanded(&job.graph, &body));
-    let (job, replicas) = expand.await?;
-    let reply = begun(&job);
-    jobs::spawn(job, move |job| {
-        let (id, now) = (job.graph.id.clone(), job.app.now());
-        End {
-            also: Some(Box::new(move |db| record::set_replicas(db, &id, replicas, now))),
-            ..End::success(Status::Running)
-        }
-    });
-    Ok(reply)
+    operate(app, caller, graph, Operation::Expand, move |_, graph| {
+        Ok(Work::ExpandGraph { replicas: expanded(graph, &body)? })
+    })
+    .await
+}
+
+/// The work of an expansion.
+pub(crate) fn set_replicas(job: &Job, replicas: u32) -> End {
+    let (id, now) = (job.graph.id.clone(), job.app.now());
+    End {
+        also: Some(Box::new(move |db| record::set_replicas(db, &id, replicas, now))),
+        ..End::success(Status::Running)
+    }
 }
 
 #[cfg(test)]

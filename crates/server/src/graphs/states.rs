@@ -56,8 +56,6 @@ pub(crate) enum Operation {
 
 /// One row of the state machine.
 struct Rule {
-    /// The job's name in the task centre.
-    job: &'static str,
     /// Where it is possible.
     from: &'static [Status],
     /// The state while it runs; `None` where the graph stays in the one it is in.
@@ -70,31 +68,28 @@ struct Rule {
 fn rule(operation: Operation) -> Rule {
     use Operation::*;
     use Status::*;
-    let rule = |job, from, during| Rule { job, from, during, otherwise: Code::GraphNotRunning };
+    let rule = |from, during| Rule { from, during, otherwise: Code::GraphNotRunning };
     match operation {
         // A backup changes nothing and hinders nobody.
-        Backup              => rule("CreateBackup",        &[Running], None),
-        Import              => rule("ImportGraph",         &[Running], Some(Importing)),
-        Export              => rule("ExportGraph",         &[Running], Some(Exporting)),
-        Clear               => rule("ClearGraph",          &[Running], Some(Clearing)),
-        Upgrade             => rule("UpgradeGraph",        &[Running], Some(Upgrading)),
-        Resize              => rule("ResizeGraph",         &[Running], Some(Resizing)),
-        Expand              => rule("ExpandGraph",         &[Running], Some(AddingReplicas)),
-        BindEip             => rule("BindEip",             &[Running], None),
-        UnbindEip           => rule("UnbindEip",           &[Running], None),
-        ChangeSecurityGroup => rule("ChangeSecurityGroup", &[Running], None),
-        RegisterScenes      => rule("RegisterScenes",      &[Running], None),
-        UnregisterScenes    => rule("UnregisterScenes",    &[Running], None),
-        Stop                => rule("StopGraph",           &[Running], Some(Stopping)),
+        Backup              => rule(&[Running], None),
+        Import              => rule(&[Running], Some(Importing)),
+        Export              => rule(&[Running], Some(Exporting)),
+        Clear               => rule(&[Running], Some(Clearing)),
+        Upgrade             => rule(&[Running], Some(Upgrading)),
+        Resize              => rule(&[Running], Some(Resizing)),
+        Expand              => rule(&[Running], Some(AddingReplicas)),
+        BindEip             => rule(&[Running], None),
+        UnbindEip           => rule(&[Running], None),
+        ChangeSecurityGroup => rule(&[Running], None),
+        RegisterScenes      => rule(&[Running], None),
+        UnregisterScenes    => rule(&[Running], None),
+        Stop                => rule(&[Running], Some(Stopping)),
         // Stopped or not is all that matters to a start.
-        Start               => Rule { otherwise: Code::GraphNotStopped,
-                             ..rule("StartGraph",          &[Stopped], Some(Starting)) },
+        Start               => Rule { otherwise: Code::GraphNotStopped, ..rule(&[Stopped], Some(Starting)) },
         // It ends what runs.
-        Restart             => rule("RestartGraph",        &[Running, Importing, Exporting, Clearing],
-                                                           Some(Stopping)),
+        Restart             => rule(&[Running, Importing, Exporting, Clearing], Some(Stopping)),
         // The only way out for a graph that failed or is frozen.
-        Delete              => rule("DeleteGraph",         &[Running, Stopped, Faulty, CreateFailed, Frozen],
-                                                           Some(Deleted)),
+        Delete              => rule(&[Running, Stopped, Faulty, CreateFailed, Frozen], Some(Deleted)),
     }
 }
 
@@ -169,9 +164,9 @@ impl Operation {
         Self::Delete,
     ];
 
-    /// The job's name in the task centre.
-    pub(crate) fn job_name(self) -> &'static str {
-        rule(self).job
+    /// The state while it runs; `None` if the graph stays in the one it is in.
+    pub(crate) fn during(self) -> Option<Status> {
+        rule(self).during
     }
 
     /// The state while it runs, or why it cannot run in this one.

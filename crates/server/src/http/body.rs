@@ -4,6 +4,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use futures_util::stream::{self, StreamExt};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::MAX_BODY;
@@ -11,9 +12,12 @@ use super::error::ApiError;
 use crate::codes::Code;
 
 /// The fields of an object, and how to get there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Fields {
     map: Map<String, Value>,
+    /// Those of a whole body are kept in the database; they are at the top.
+    #[serde(skip)]
     /// `graph.` for the fields of `graph`.
     path: String,
 }
