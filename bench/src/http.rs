@@ -34,8 +34,9 @@ struct Client {
     token: String,
 }
 
-/// `GESTALT_BIN` names the server; `cargo xtask bench` sets it.
-pub fn run() -> Result<()> {
+/// `GESTALT_BIN` names the server; `cargo xtask bench` sets it. With `backups` also what takes a
+/// graph of every size.
+pub fn run(backups: bool) -> Result<()> {
     let Ok(binary) = std::env::var("GESTALT_BIN") else {
         println!("| backups over HTTP | skipped: GESTALT_BIN is not set |");
         return Ok(());
@@ -46,7 +47,16 @@ pub fn run() -> Result<()> {
             .arg("serve")
             .arg("--data")
             .arg(dir.path().join("data"))
-            .args(["--listen", "127.0.0.1:0", "--backup-quota", "1000000", "--ready-file"])
+            // All clients share one token, whose rate would soon be limited.
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--backup-quota",
+                "1000000",
+                "--rate-limit",
+                "0",
+                "--ready-file",
+            ])
             .arg(dir.path().join("ready"))
             .stderr(std::process::Stdio::null())
             .spawn()?,
@@ -58,7 +68,7 @@ pub fn run() -> Result<()> {
         ("10^6", Rmat { scale: 17, edges: 1_000_000 }),
         ("10^7", super::LARGE),
     ];
-    for (name, rmat) in sizes {
+    for (name, rmat) in sizes.into_iter().filter(|_| backups) {
         measure(&client, dir.path(), name, rmat)?;
     }
     Ok(())

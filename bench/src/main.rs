@@ -1,5 +1,6 @@
 //! Measurements. `cargo xtask bench` runs all; names choose some of them: `import`, `reads`,
-//! `commits`, `backups`, `recovery`, `http`, and `peers`: other engines doing the same.
+//! `commits`, `backups`, `recovery`, `http` (of which `polls` is a part), and `peers`: other engines
+//! doing the same.
 
 mod backups;
 mod commits;
@@ -40,10 +41,10 @@ fn main() -> anyhow::Result<()> {
     }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
     println!("| what | result |\n|---|---|");
-    if wanted("http") {
-        http::run()?;
+    if wanted("http") || wanted("polls") {
+        http::run(wanted("http"))?;
     }
-    if chosen == ["http"] {
+    if matches!(chosen.as_slice(), [one] if one == "http" || one == "polls") {
         return Ok(());
     }
     #[cfg(feature = "peers")]
