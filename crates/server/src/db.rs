@@ -19,6 +19,8 @@ const MIGRATIONS: &[&str] = &[
 
 /// Idle connections that are kept for the next reads.
 const IDLE_READERS: usize = 16;
+/// Pages that each connection keeps beside those that the system does, in KiB.
+const CACHE_KIB: i64 = 256;
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -106,6 +108,7 @@ impl Db {
 /// anew for each value.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
