@@ -31,7 +31,7 @@ use crate::turns::Turns;
 /// Imports and exports that run at the same time, and those of one project; more wait their turn.
 const LONG_JOBS: (usize, usize) = (4, 2);
 /// The same for all other jobs, which take moments.
-const SHORT_JOBS: (usize, usize) = (64, 16);
+const SHORT_JOBS: (usize, usize) = (16, 8);
 
 /// Passwords that are checked at the same time; each check takes 19 MiB.
 const PASSWORD_CHECKS: usize = 4;

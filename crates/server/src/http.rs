@@ -25,7 +25,7 @@ use self::error::{ApiError, REQUEST_ID};
 use crate::app::App;
 use crate::codes::Code;
 use crate::ids::ProjectId;
-use crate::{audit, backups, data_plane, graphs, identity, jobs, metadata, metrics, obs, openapi};
+use crate::{audit, backups, data_plane, graphs, identity, jobs, metadata, metrics, obs, openapi, threads};
 
 /// The largest body, but for objects.
 pub(crate) const MAX_BODY: usize = 12 * 1024 * 1024;
@@ -230,13 +230,13 @@ impl Page {
     }
 }
 
-/// Runs blocking work on a thread made for it.
+/// Runs the blocking work of a request, which takes moments, on a thread made for it.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     // What is logged there belongs to the request, too.
     let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
+    match threads::REQUESTS.spawn(move || span.in_scope(work)).await {
         Ok(result) => result,
         Err(error) => Err(ApiError::internal(error)),
     }

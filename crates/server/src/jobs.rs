@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::codes::Code;
 use crate::graphs::record::{self, GraphRow};
 use crate::graphs::states::{Operation, Status};
-use crate::http::blocking;
 use crate::http::error::ApiError;
 use crate::ids::{GraphId, JobId, ProjectId};
+use crate::threads;
 
 /// A job that is under way.
 #[derive(Clone)]
@@ -127,10 +127,12 @@ pub(crate) async fn run(mut job: Job) {
 /// Lets a job do something on a thread where it may block.
 async fn unblocked(job: Job, act: impl FnOnce(&mut Job) + Send + 'static) -> Job {
     let mut acting = job.clone();
-    let acted = blocking(move || {
+    let is_long = job.work.is_long();
+    let act = move || {
         act(&mut acting);
-        Ok(acting)
-    });
+        acting
+    };
+    let acted = if is_long { tokio::task::spawn_blocking(act) } else { threads::JOBS.spawn(act) };
     acted.await.unwrap_or_else(|error| {
         tracing::error!(%error, job = %job.id, "a job was lost");
         job

@@ -22,6 +22,7 @@ mod openapi;
 mod recovery;
 mod serve;
 mod system;
+mod threads;
 mod times;
 mod tls;
 mod turns;
