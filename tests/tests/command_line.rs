@@ -310,7 +310,7 @@ fn wrong_usage_exits_with_2() {
     for (arguments, word) in [
         (&["graph", "delete", "some"][..], "--yes"),
         (&["graph", "list", "--url", "nowhere"], "address"),
-        (&["graph", "list", "--url", "https://nowhere"], "TLS"),
+        (&["graph", "list", "--url", "https://nowhere"], "--profile"),
         // A login is never shown to another server.
         (&["graph", "list", "--url", "http://127.0.0.1:9"], "--profile"),
         (&["graph", "list", "--project", "other"], "--profile"),

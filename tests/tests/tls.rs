@@ -136,3 +136,67 @@ fn refused(files: &Files, settings: &[(&str, &Path)]) -> String {
     assert_eq!(error.lines().count(), 1, "{error}");
     error
 }
+
+/// `gestalt` as a client, with a home of its own and in the folder of the certificates.
+fn client(files: &Files, environment: &[(&str, &str)], arguments: &[&str]) -> Result<String, String> {
+    let mut command = gestalt(arguments);
+    command.env("HOME", files.home.path()).env_remove("XDG_CONFIG_HOME").current_dir(files.home.path());
+    let output = command.envs(environment.iter().copied()).output().expect("the binary starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.code() {
+        Some(0) => Ok(text(&output.stdout)),
+        Some(1) => Err(text(&output.stderr)),
+        code => panic!("{arguments:?}: {code:?}: {}", text(&output.stderr)),
+    }
+}
+
+#[test]
+fn the_command_line_speaks_with_those_it_believes_only() {
+    let files = Files::new();
+    files.renew();
+    let server = files.server();
+    let (url, credentials) = (server.url(), server.data().join("credentials.json").display().to_string());
+    let log_in = ["login", "--url", &url, "--credentials", &credentials];
+    let stranger = client(&files, &[], &log_in).expect_err("nobody vouches for the certificate");
+    assert!(stranger.contains("certificate") && stranger.lines().count() == 1, "{stranger}");
+    let missing = client(&files, &[("GESTALT_CA_CERT", "none.pem")], &log_in).expect_err("no such file");
+    assert!(missing.contains("none.pem"), "{missing}");
+
+    client(&files, &[], &[&log_in[..], &["--ca-cert", "cert.pem"]].concat()).expect("it is believed");
+    client(&files, &[], &["graph", "create", "people"]).expect("the login remembers whom to believe");
+    let listed = client(&files, &[], &["graph", "list"]).expect("a list");
+    assert!(listed.contains("people"), "{listed}");
+    files.renew();
+    server.signal(Signal::HUP);
+    until("the file to count, and not what it once held", || client(&files, &[], &["graph", "list"]).ok());
+    client(&files, &[], &["logout"]).expect("the token is ended");
+}
+
+#[test]
+fn another_keystone_may_be_asked_in_private() {
+    let files = Files::new();
+    files.renew();
+    let keystone = files.server();
+    let credentials = keystone.data().join("credentials.json").display().to_string();
+    let log_in = ["login", "--url", &keystone.url(), "--credentials", &credentials, "--ca-cert", "cert.pem"];
+    client(&files, &[], &log_in).expect("a token");
+    let kept = fs::read_to_string(files.home.path().join(".config/gestalt/profiles.toml")).expect("profiles");
+    let token = kept.split("\ntoken = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+
+    let (url, believed) = (format!("{}/v3", keystone.url()), files.certificate().display().to_string());
+    let believing = Server::with(&[("GESTALT_KEYSTONE_URL", &url), ("GESTALT_KEYSTONE_CA_CERT", &believed)]);
+    let asked = |server: &Server| {
+        let environment = [("GESTALT_URL", server.url()), ("GESTALT_TOKEN", token.to_owned())];
+        let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+        client(&files, &environment, &["graph", "list"])
+    };
+    asked(&believing).expect("the token is good");
+    let doubting = Server::with(&[("GESTALT_KEYSTONE_URL", &url)]);
+    doubting.announce("cannot be asked");
+    assert!(asked(&doubting).expect_err("nobody gets in").contains("Keystone"));
+
+    let nothing = files.home.path().join("empty.pem");
+    fs::write(&nothing, "").expect("a file");
+    let settings = [("--keystone-url", Path::new(&url)), ("--keystone-ca-cert", nothing.as_path())];
+    assert!(refused(&files, &settings).contains("keystone_ca_cert"));
+}

@@ -10,6 +10,7 @@ use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::error::Error;
 use crate::signing::{self, UNSIGNED, encode};
+use crate::trust::Trust;
 
 /// The longest answer that is read into memory.
 const MAX_ANSWER: u64 = 256 << 20;
@@ -74,8 +75,9 @@ impl Reply {
 
 impl Api {
     /// A client of the server at `url`, which has no slash at its end.
-    pub fn new(url: &str, project: &str, access: Access) -> Self {
+    pub fn new(url: &str, project: &str, access: Access, trust: &Trust) -> Self {
         let agent = Agent::config_builder()
+            .tls_config(trust.config())
             .http_status_as_error(false)
             .user_agent(concat!("gestalt/", env!("CARGO_PKG_VERSION")))
             // A token must not follow a redirection to somebody else.
@@ -278,7 +280,7 @@ mod tests {
 
     #[test]
     fn addresses_are_put_together() {
-        let api = Api::new("http://h:1", "p1", Access::None);
+        let api = Api::new("http://h:1", "p1", Access::None, &Trust::System);
         assert_eq!(api.url("/v2/{p}/graphs"), "http://h:1/v2/p1/graphs");
         assert_eq!(path_of("http://h:1/v2/a?b=c"), "/v2/a?b=c");
         assert_eq!(path_of("http://h:1"), "/");

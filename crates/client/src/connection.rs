@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use crate::api::{Access, Api};
 use crate::error::Error;
-use crate::profile::Profiles;
+use crate::profile::{Profile, Profiles};
 use crate::session::{LogIn, Session, is_id};
+use crate::trust::Trust;
 
 /// Where `gestalt serve` listens if nobody says otherwise.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:7780";
@@ -27,6 +28,9 @@ pub(crate) struct Common {
     /// The project, by name or id, instead of the profile's
     #[arg(long, global = true, value_name = "PROJECT", env = "GESTALT_PROJECT")]
     pub(crate) project: Option<String>,
+    /// Believe the certificates in this PEM file, instead of those that the machine believes
+    #[arg(long, global = true, value_name = "FILE", env = "GESTALT_CA_CERT")]
+    pub(crate) ca_cert: Option<PathBuf>,
     /// Print what the server answers, unchanged
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -82,15 +86,16 @@ enum Source {
 impl Common {
     /// The server and project that the options, the environment and the profile name.
     pub(crate) fn connect(&self, environment: &Environment) -> Result<Api, Error> {
-        let server = |url: &str| Api::new(url, "", Access::None);
+        let server =
+            || Ok::<_, Error>(Api::new(&self.url()?, "", Access::None, &Trust::of(self.ca_cert.as_deref())?));
         match self.source(environment)? {
             Source::Profile => self.by_profile(environment),
             Source::Key { access, secret, project } => {
-                Ok(server(&self.url()?).with(&project, Access::Key { access, secret }))
+                Ok(server()?.with(&project, Access::Key { access, secret }))
             }
-            Source::LogIn(log_in) => Ok(log_in.at(&server(&self.url()?))?.0),
+            Source::LogIn(log_in) => Ok(log_in.at(&server()?)?.0),
             Source::Token(token) => {
-                let server = server(&self.url()?);
+                let server = server()?;
                 let session = Session::of_token(&server, &token)?;
                 self.check_project(&session.project, &session.project_id)?;
                 Ok(server.with(&session.project_id, Access::Token(token)))
@@ -127,7 +132,13 @@ impl Common {
         }
         self.check_project(&profile.project, &profile.project_id)?;
         let access = profile.access(Timestamp::now()).ok_or_else(|| Error::Expired(self.profile.clone()))?;
-        Ok(Api::new(&profile.url, &profile.project_id, access))
+        Ok(Api::new(&profile.url, &profile.project_id, access, &self.trust(Some(&profile))?))
+    }
+
+    /// Whom to believe: as this command says, else as the login did.
+    pub(crate) fn trust(&self, profile: Option<&Profile>) -> Result<Trust, Error> {
+        let kept = || profile.and_then(|profile| profile.ca_cert.as_deref());
+        Trust::of(self.ca_cert.as_deref().or_else(kept))
     }
 
     /// A token speaks for one project only.
@@ -143,12 +154,7 @@ impl Common {
     /// The address that was asked for.
     pub(crate) fn url(&self) -> Result<String, Error> {
         let url = self.url.as_deref().unwrap_or(DEFAULT_URL).trim_end_matches('/');
-        if url.starts_with("https://") {
-            return Err(Error::Usage(format!(
-                "[{url}] asks for TLS, and this client speaks plain HTTP; reach the server through a tunnel"
-            )));
-        }
-        match url.strip_prefix("http://") {
+        match url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) {
             Some(host) if !host.is_empty() && !host.contains(['@', '?', '#', ' ']) => Ok(url.into()),
             _ => Err(Error::Usage(format!("[{url}] is no address such as {DEFAULT_URL}"))),
         }
@@ -166,11 +172,11 @@ pub(crate) fn key_project(project: Option<&str>) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Profile, Secret};
+    use crate::profile::Secret;
 
     fn common(url: Option<&str>, project: Option<&str>) -> Common {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Common { profile: "default".into(), url: own(url), project: own(project), json: false }
+        Common { profile: "default".into(), url: own(url), project: own(project), ca_cert: None, json: false }
     }
 
     #[test]
@@ -178,7 +184,9 @@ mod tests {
         for (given, expected) in [
             (None, Some(DEFAULT_URL)),
             (Some("http://h:1/"), Some("http://h:1")),
-            (Some("https://h"), None),
+            (Some("https://h"), Some("https://h")),
+            (Some("https://"), None),
+            (Some("https://user:word@h"), None),
             (Some("h:1"), None),
             (Some("http://"), None),
             (Some("http://user:word@h"), None),
@@ -197,7 +205,7 @@ mod tests {
         let keep = |expires: Timestamp| {
             let secret = Secret::Token { user: "ann".into(), token: "t0".into(), expires };
             let (url, project_id) = ("http://h:1".to_owned(), "id".to_owned());
-            let profile = Profile { url, project: "default".into(), project_id, secret };
+            let profile = Profile { url, project: "default".into(), project_id, ca_cert: None, secret };
             environment.profiles().unwrap().set("default", profile).unwrap();
         };
         keep(Timestamp::now() + jiff::SignedDuration::from_mins(1));

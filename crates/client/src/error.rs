@@ -24,6 +24,8 @@ pub enum Error {
     File { path: String, source: io::Error },
     #[error("{path}: {why}")]
     Profiles { path: String, why: String },
+    #[error("{0}: it has no certificate in PEM form")]
+    NoCertificate(String),
     #[error("there is no profile [{0}] yet; `gestalt login` makes it")]
     NoProfile(String),
     #[error("the login of profile [{0}] has expired; `gestalt login` renews it")]

@@ -26,6 +26,8 @@ pub(crate) struct Profile {
     /// A name to show; requests use the id.
     pub(crate) project: String,
     pub(crate) project_id: String,
+    /// Whose certificates are believed, if not those that the machine believes.
+    pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) secret: Secret,
 }
 
@@ -43,6 +45,7 @@ struct Stored {
     url: String,
     project: String,
     project_id: String,
+    ca_cert: Option<PathBuf>,
     user: Option<String>,
     token: Option<String>,
     expires: Option<String>,
@@ -64,24 +67,26 @@ impl TryFrom<Stored> for Profile {
             (None, None, Some(access), Some(secret)) => Secret::Key { access, secret },
             _ => return Err("either token and expires, or access_key and secret_key".into()),
         };
-        Ok(Self { url: stored.url, project: stored.project, project_id: stored.project_id, secret })
+        let Stored { url, project, project_id, ca_cert, .. } = stored;
+        Ok(Self { url, project, project_id, ca_cert, secret })
     }
 }
 
 impl From<Profile> for Stored {
     fn from(profile: Profile) -> Self {
-        let (url, project, project_id) = (profile.url, profile.project, profile.project_id);
+        let Profile { url, project, project_id, ca_cert, secret } = profile;
         let bare = Self {
             url,
             project,
             project_id,
+            ca_cert,
             user: None,
             token: None,
             expires: None,
             access_key: None,
             secret_key: None,
         };
-        match profile.secret {
+        match secret {
             Secret::Token { user, token, expires } => {
                 Self { user: Some(user), token: Some(token), expires: Some(expires.to_string()), ..bare }
             }
@@ -195,7 +200,8 @@ mod tests {
     fn token(expires: &str) -> Profile {
         let secret =
             Secret::Token { user: "ann".into(), token: "t0".into(), expires: expires.parse().unwrap() };
-        Profile { url: "http://h:1".into(), project: "default".into(), project_id: "p".into(), secret }
+        let (url, project, project_id) = ("http://h:1".into(), "default".into(), "p".into());
+        Profile { url, project, project_id, ca_cert: None, secret }
     }
 
     fn mode(path: &Path) -> u32 {
@@ -209,7 +215,7 @@ mod tests {
         assert_eq!(profiles.get("default").unwrap(), None);
         let one = token("2026-01-02T03:04:05Z");
         let secret = Secret::Key { access: "AK".into(), secret: "SK".into() };
-        let other = Profile { secret, ..one.clone() };
+        let other = Profile { secret, ca_cert: Some("/c/ca.pem".into()), ..one.clone() };
         profiles.set("default", one.clone()).unwrap();
         profiles.set("a b.c", other.clone()).unwrap();
         assert_eq!(profiles.get("default").unwrap(), Some(one));

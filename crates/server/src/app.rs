@@ -78,7 +78,7 @@ impl App {
         key: InstanceKey,
         audit: Audit,
     ) -> Self {
-        let keystone = config.keystone_url.as_deref().map(Keystone::new);
+        let keystone = config.keystone.as_ref().map(Keystone::new);
         let limits = Limits::of(&config);
         Self(Arc::new(Shared {
             config,

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client::Trust;
 use serde::Deserialize;
 
 /// Ended jobs are kept a month.
@@ -69,6 +70,9 @@ pub struct ServeOptions {
     /// Another Keystone that knows the tokens; ends with /v3
     #[arg(long, value_name = "URL", env = "GESTALT_KEYSTONE_URL")]
     pub keystone_url: Option<String>,
+    /// Believe the certificates in this PEM file about it, instead of those that the machine believes
+    #[arg(long, value_name = "FILE", env = "GESTALT_KEYSTONE_CA_CERT")]
+    pub keystone_ca_cert: Option<PathBuf>,
 }
 
 /// How log lines are written.
@@ -102,6 +106,7 @@ struct FileOptions {
     rate_limit: Option<u32>,
     client_timeout_seconds: Option<u32>,
     keystone_url: Option<String>,
+    keystone_ca_cert: Option<PathBuf>,
 }
 
 /// Settings in force.
@@ -138,7 +143,7 @@ pub struct Config {
     /// How long the server waits for the next bytes of a client.
     pub client_timeout: Duration,
     /// Another Keystone that knows the tokens.
-    pub keystone_url: Option<String>,
+    pub keystone: Option<KeystoneAt>,
     /// The first user's password, if it was chosen.
     pub admin_password: Option<String>,
 }
@@ -150,6 +155,15 @@ pub struct TlsFiles {
     pub certificates: PathBuf,
     /// The private key, PEM.
     pub key: PathBuf,
+}
+
+/// Where the other Keystone is, and what it proves itself with.
+#[derive(Debug, Clone)]
+pub struct KeystoneAt {
+    /// Ends with `/v3`.
+    pub url: String,
+    /// Whose certificates are believed.
+    pub trust: Trust,
 }
 
 /// Why there are no settings.
@@ -174,6 +188,12 @@ pub enum ConfigError {
     /// One half of a pair.
     #[error("tls_cert and tls_key go together: set both or neither")]
     HalfTls,
+    /// Nothing to speak to another Keystone with.
+    #[error("keystone_ca_cert cannot be used: {reason}")]
+    KeystoneTrust {
+        /// Which file, and why.
+        reason: String,
+    },
 }
 
 impl Config {
@@ -187,6 +207,12 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
+        let keystone_url = options.keystone_url.or(file.keystone_url).filter(|url| !url.is_empty());
+        let believed = options.keystone_ca_cert.or(file.keystone_ca_cert);
+        let keystone = keystone_url.map(|url| match Trust::of(believed.as_deref()) {
+            Ok(trust) => Ok(KeystoneAt { url, trust }),
+            Err(error) => Err(ConfigError::KeystoneTrust { reason: error.to_string() }),
+        });
         let metrics_token = options.metrics_token.or(file.metrics_token);
         let client_timeout = options.client_timeout_seconds.or(file.client_timeout_seconds).unwrap_or(60);
         Ok(Self {
@@ -212,7 +238,7 @@ impl Config {
             max_in_flight: options.max_in_flight.or(file.max_in_flight).unwrap_or(1024).max(1),
             rate_limit: NonZeroU32::new(options.rate_limit.or(file.rate_limit).unwrap_or(20_000)),
             client_timeout: Duration::from_secs(u64::from(client_timeout.max(1))),
-            keystone_url: options.keystone_url.or(file.keystone_url).filter(|url| !url.is_empty()),
+            keystone: keystone.transpose()?,
             admin_password: admin_password.filter(|password| !password.is_empty()),
         })
     }

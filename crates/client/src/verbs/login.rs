@@ -1,5 +1,5 @@
 use std::io::{IsTerminal, stderr, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::profile::{Profile, Secret};
 use crate::session::{Credentials, LogIn};
+use crate::trust::Trust;
 
 /// `gestalt login`
 #[derive(Debug, Args)]
@@ -53,16 +54,23 @@ pub(super) fn log_in(options: &LoginOptions, environment: &Environment) -> Resul
         (None, Some(known)) => known.url.clone(),
         _ => common.url()?,
     };
-    let server = Api::new(&url, "", Access::None);
+    // A relative path means another file to the next command.
+    let ca_cert = common.ca_cert.as_deref().map(absolute).transpose()?;
+    let ca_cert = ca_cert.or_else(|| known.as_ref().and_then(|known| known.ca_cert.clone()));
+    let server = Api::new(&url, "", Access::None, &Trust::of(ca_cert.as_deref())?);
     let profile = match &options.access_key {
         Some(access) => by_key(options, environment, &server, access)?,
         None => by_password(options, environment, &server, known.as_ref())?,
     };
     let (project, until) = (profile.project.clone(), profile.secret.until());
-    profiles.set(&common.profile, Profile { url: url.clone(), ..profile })?;
+    profiles.set(&common.profile, Profile { url: url.clone(), ca_cert, ..profile })?;
     let (name, path) = (&common.profile, profiles.path().display());
     let out = Output { json: common.json };
     out.say(&format!("logged in to {url}, project {project}{until}; kept as profile {name} in {path}"))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File { path: path.display().to_string(), source })
 }
 
 fn by_key(
@@ -82,6 +90,7 @@ fn by_key(
         url: String::new(),
         project: project.clone(),
         project_id: project,
+        ca_cert: None,
         secret: Secret::Key { access, secret },
     })
 }
@@ -120,6 +129,7 @@ fn by_password(
         url: String::new(),
         project: session.project,
         project_id: session.project_id,
+        ca_cert: None,
         secret: Secret::Token { user: log_in.user, token: session.token, expires },
     })
 }
@@ -167,7 +177,8 @@ pub(super) fn log_out(options: &LogoutOptions, environment: &Environment) -> Res
     // Forgotten first: a server that is gone for good must not keep it here.
     profiles.remove(name)?;
     if let Some(Access::Token(token)) = profile.access(Timestamp::now()) {
-        let api = Api::new(&profile.url, &profile.project_id, Access::Token(token.clone()));
+        let trust = options.common.trust(Some(&profile))?;
+        let api = Api::new(&profile.url, &profile.project_id, Access::Token(token.clone()), &trust);
         let desk = Desk { api, out: Output { json: options.common.json } };
         desk.api.about_token("DELETE", &token)?;
     }

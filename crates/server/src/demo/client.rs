@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ::client::{Access, Api, Credentials, Error, wait_until};
+use ::client::{Access, Api, Credentials, Error, Trust, wait_until};
 use serde_json::Value;
 
 use super::DemoError;
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Waits for the server, reads the credentials that its first start left, and gets a token.
 pub(super) fn log_in(url: &str, data: &Path) -> Result<(Api, Credentials), DemoError> {
-    let server = Api::new(url, "", Access::None);
+    let server = Api::new(url, "", Access::None, &Trust::System);
     wait_until("the server to be ready", PATIENCE, || match server.get("/readyz") {
         Ok(_) => Ok(Some(())),
         Err(Error::Refused { .. }) => Ok(None),

@@ -13,6 +13,7 @@ use ureq::Agent;
 
 use crate::app::App;
 use crate::codes::Code;
+use crate::config::KeystoneAt;
 use crate::http::blocking;
 use crate::http::error::ApiError;
 use crate::identity::role::{Role, built_in};
@@ -45,16 +46,16 @@ pub(crate) struct Keystone {
 }
 
 impl Keystone {
-    /// `url` ends with `/v3`.
-    pub(crate) fn new(url: &str) -> Self {
+    pub(crate) fn new(at: &KeystoneAt) -> Self {
         let config = Agent::config_builder()
+            .tls_config(at.trust.config())
             .timeout_global(Some(PATIENCE))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .build();
         Self {
-            url: url.trim_end_matches('/').to_owned(),
+            url: at.url.trim_end_matches('/').to_owned(),
             agent: config.into(),
             questions: Semaphore::new(QUESTIONS),
             answers: Mutex::default(),
