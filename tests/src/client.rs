@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
+use crate::described::Described;
 use crate::graph::Graph;
 use crate::server::until;
 
@@ -22,6 +23,8 @@ pub struct Client {
     pub token: Option<String>,
     /// The server's home, which no reply may mention.
     home: String,
+    /// What it says of itself; `None` if it is not `gestalt`.
+    described: Option<Arc<Described>>,
 }
 
 /// What a request carries.
@@ -58,7 +61,12 @@ impl From<Vec<u8>> for Body {
 }
 
 impl Client {
-    pub(crate) fn new(url: Arc<Mutex<String>>, project: String, home: String) -> Self {
+    pub(crate) fn new(
+        url: Arc<Mutex<String>>,
+        project: String,
+        home: String,
+        described: Option<Arc<Described>>,
+    ) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -67,7 +75,7 @@ impl Client {
             .timeout_global(Some(Duration::from_secs(60)))
             .build()
             .into();
-        Self { agent, url, project, token: None, home }
+        Self { agent, url, project, token: None, home, described }
     }
 
     /// The same client with a token of this user for its project.
@@ -148,7 +156,17 @@ impl Client {
         let body = body.unwrap_or_else(|error| panic!("{asked}: {error}"));
         let reply = Reply { asked, status: reply.status().as_u16(), headers: reply.headers().clone(), body };
         reply.check_manners(&self.home);
+        if let Some(described) = &self.described {
+            let document = || self.document(&url);
+            let known = described.allows(document, method, &path, reply.status);
+            assert!(known, "the description of the interface has no such answer: {reply}");
+        }
         reply
+    }
+
+    fn document(&self, url: &str) -> Value {
+        let reply = self.agent.get(format!("{url}/openapi.json")).call().expect("an answer");
+        reply.into_body().read_json().expect("a document")
     }
 
     /// Stores a file in the object area.

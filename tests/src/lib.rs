@@ -2,11 +2,13 @@
 //! temporary directory ([`Server`]), a client of its HTTP surface ([`Client`], [`Reply`]) and
 //! the verbs of one graph ([`Graph`]).
 //!
-//! Everything here fails by panicking with the request and the reply in question. Two promises
-//! are checked behind every test's back: each reply carries its request id and leaks nothing of
-//! the machine, and a server logs no warning that its test did not announce.
+//! Everything here fails by panicking with the request and the reply in question. Three
+//! promises are checked behind every test's back: each reply carries its request id and leaks
+//! nothing of the machine, its status is one that the server's own description has for the call,
+//! and a server logs no warning that its test did not announce.
 
 mod client;
+mod described;
 mod graph;
 mod log;
 mod people;

@@ -86,7 +86,7 @@ mod tests {
                 format!("HTTP/1.1 400 Bad Request\r\nX-Request-Id: 1\r\nContent-Length: {length}\r\n\r\n");
             let _ = stream.write_all(format!("{head}{body}").as_bytes());
         });
-        Client::new(Arc::new(Mutex::new(url)), "project".into(), "no such home".into())
+        Client::new(Arc::new(Mutex::new(url)), "project".into(), "no such home".into(), None)
     }
 
     fn holds(answer: &'static str, line: &'static str) -> bool {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::described::Described;
 use crate::log::complaints;
 
 /// How long a server may take to be ready, and to stop (the contract's ten seconds).
@@ -26,6 +27,7 @@ pub struct Server {
     process: Option<Child>,
     url: Arc<Mutex<String>>,
     announced: RefCell<Vec<String>>,
+    described: Arc<Described>,
 }
 
 impl Server {
@@ -48,6 +50,7 @@ impl Server {
             process: None,
             url: Arc::default(),
             announced: RefCell::default(),
+            described: Arc::default(),
         };
         server.start_again();
         server
@@ -85,7 +88,8 @@ impl Server {
     /// A client without a token.
     pub fn anonymous(&self) -> Client {
         let project = self.credentials()["project_id"].as_str().expect("a project id").to_owned();
-        Client::new(Arc::clone(&self.url), project, self.home.path().display().to_string())
+        let (home, described) = (self.home.path().display().to_string(), Arc::clone(&self.described));
+        Client::new(Arc::clone(&self.url), project, home, Some(described))
     }
 
     /// A client logged in as the first user, in the first project.

@@ -261,7 +261,8 @@ fn the_description_matches_what_is_there() {
             let is_guarded = !security.is_empty() && security.iter().all(|way| way != &json!({}));
             assert_eq!(reply.status == 401, is_guarded, "{reply}");
             assert_ne!(reply.status, 404, "{reply}");
-            assert!(operation["responses"].as_object().is_some_and(|r| r.contains_key("default")), "{path}");
+            let responses = operation["responses"].as_object().expect("responses");
+            assert!(responses.keys().all(|status| status.parse::<u16>().is_ok()), "each is said: {path}");
             walked += 1;
         }
     }

@@ -48,6 +48,7 @@ fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas::all(),
+            "responses": Area::ALL.iter().map(|area| (area.refusal_name(), area.refusal())).collect::<Map<_, _>>(),
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
                 "signature": {
@@ -114,8 +115,31 @@ impl Area {
         }
     }
 
+    /// Statuses that refusals of all its operations may have. What changes users and rights may be
+    /// in the way of something.
+    fn refusals(self, method: &str) -> &'static [u16] {
+        match self {
+            Self::Management | Self::Data | Self::Objects => &[401, 403],
+            Self::Identity if matches!(method, "get" | "head") => &[401, 403, 404],
+            Self::Identity => &[401, 403, 404, 409],
+            Self::Operations => &[],
+        }
+    }
+
+    fn refusal_name(self) -> String {
+        format!("{}-refusal", self.name())
+    }
+
     /// Every refusal has this shape, whatever its status.
     fn refusal(self) -> Value {
+        json!({
+            "description": "Refused: the code says why, the message names what is at fault.",
+            "headers": headers(),
+            "content": {"application/json": {"schema": self.refusal_schema()}},
+        })
+    }
+
+    fn refusal_schema(self) -> Value {
         let shape = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
         let gateway = shape("Error");
         match self {
@@ -127,26 +151,34 @@ impl Area {
     }
 }
 
+/// Statuses with which any call may be refused: a bad request, one that is too slow, too large, too
+/// long or too frequent, a failure of the server's own, too much at once, and a call that took too
+/// long.
+const GATEWAY: &[u16] = &[400, 408, 413, 414, 429, 494, 500, 503, 504];
+
+fn headers() -> Value {
+    json!({"X-Request-Id": {"schema": {"type": "string"}}})
+}
+
 fn describe(operation: &Operation) -> Value {
     let area = Area::of(operation.path);
     let mut parameters: Vec<Value> = path_parameters(operation.path).map(path_parameter).collect();
     parameters.extend(operation.query.iter().map(query_parameter));
-    let headers = json!({"X-Request-Id": {"schema": {"type": "string"}}});
-    let mut answer = json!({"description": "Done.", "headers": headers});
+    let mut answer = json!({"description": "Done.", "headers": headers()});
     if let Some(content) = content(operation.answer) {
         answer["content"] = content;
     }
-    let refusal = json!({
-        "description": "Refused: the code says why, the message names what is at fault.",
-        "headers": headers,
-        "content": {"application/json": {"schema": area.refusal()}},
-    });
+    let mut responses = Map::from_iter([(operation.status.to_string(), answer)]);
+    for status in GATEWAY.iter().chain(area.refusals(operation.method)).chain(operation.refuses) {
+        let shape = json!({"$ref": format!("#/components/responses/{}", area.refusal_name())});
+        responses.insert(status.to_string(), shape);
+    }
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
         "tags": [area.name()],
         "parameters": parameters,
-        "responses": {operation.status.to_string(): answer, "default": refusal},
+        "responses": responses,
         "security": if operation.public { json!([]) } else { area.security(operation.path) },
     });
     if let Some(content) = content(operation.body) {

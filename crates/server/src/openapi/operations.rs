@@ -15,6 +15,8 @@ pub(super) struct Operation {
     pub(super) answer: Payload,
     /// Needs no credentials, although its neighbours do.
     pub(super) public: bool,
+    /// Statuses of refusals besides those that every neighbour has.
+    pub(super) refuses: &'static [u16],
 }
 
 /// What a request or an answer carries.
@@ -62,6 +64,7 @@ const fn operation(
         status: 200,
         answer: Payload::Json("Any"),
         public: false,
+        refuses: &[],
     }
 }
 
@@ -116,6 +119,10 @@ impl Operation {
         Self { status, answer, ..self }
     }
 
+    const fn refuses(self, refuses: &'static [u16]) -> Self {
+        Self { refuses, ..self }
+    }
+
     const fn open(self) -> Self {
         Self { public: true, ..self }
     }
@@ -141,6 +148,8 @@ const JOB_FILTER: &[Query] = &[
     may("end_time", Sort::Day),
 ];
 const PROJECT_FILTER: &[Query] = &[
+    may("page", Sort::Count { least: 1 }),
+    may("per_page", Sort::Count { least: 1 }),
     may("name", Sort::Text),
     may("domain_id", Sort::Text),
     may("parent_id", Sort::Text),
@@ -172,12 +181,19 @@ const CHANGE_EDGES: &[Query] = &[
     may("index", Sort::Count { least: 0 }),
 ];
 
+const OBJECT_PAGE: &[Query] = &[may("prefix", Sort::Text), may("marker", Sort::Text), LIMIT];
+
+const CREDENTIALS: &[u16] = &[401, 403];
+const GONE: &[u16] = &[404];
+/// A key that is a folder, or the other way around.
+const CONFLICT: &[u16] = &[409];
+
 /// The whole table, in the order of the document.
 pub(super) const OPERATIONS: &[Operation] = &[
     // Probes, metrics, this document.
     get("/healthz", "isAlive", "Whether the process lives"),
     get("/readyz", "isReady", "Whether recovery is done and requests are accepted"),
-    get("/metrics", "readMetrics", "Numbers for Prometheus").gives(200, Payload::Text),
+    get("/metrics", "readMetrics", "Numbers for Prometheus").gives(200, Payload::Text).refuses(CREDENTIALS),
     get("/openapi.json", "describe", "This document"),
     // Identity.
     get("/v3", "showIdentityVersion", "The version of the identity interface"),
@@ -190,53 +206,64 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/v3/auth/tokens", "examineToken", "The token in X-Subject-Token").asks(NO_CATALOG).answers("Token"),
     head("/v3/auth/tokens", "checkToken", "Whether the token in X-Subject-Token is good"),
     delete("/v3/auth/tokens", "revokeToken", "Ends the token in X-Subject-Token").gives(204, Payload::None),
-    get("/v3/projects", "listProjects", "Projects of the caller").asks(PROJECT_FILTER),
-    get("/v3/auth/projects", "listOwnProjects", "The same").asks(PROJECT_FILTER),
-    get("/v3/auth/domains", "listOwnDomains", "The caller's account"),
+    get("/v3/projects", "listProjects", "Projects of the caller").asks(PROJECT_FILTER).answers("ProjectList"),
+    get("/v3/auth/projects", "listOwnProjects", "The same").asks(PROJECT_FILTER).answers("ProjectList"),
+    get("/v3/auth/domains", "listOwnDomains", "The caller's account").answers("DomainList"),
     post("/v3/users/{user}/password", "changePassword", "A new password for the old one")
-        .takes("Any")
+        .takes("NewPassword")
         .gives(204, Payload::None)
         .open(),
     get("/v3/auth/catalog", "showCatalog", "Where the services are"),
-    post("/v3/projects", "createProject", "Create a project").takes("Any").gives(201, Payload::Json("Any")),
-    get("/v3/projects/{project}", "showProject", "One project"),
-    patch("/v3/projects/{project}", "changeProject", "Change a project").takes("Any"),
+    post("/v3/projects", "createProject", "Create a project")
+        .takes("NewProject")
+        .gives(201, Payload::Json("OneProject")),
+    get("/v3/projects/{project}", "showProject", "One project").answers("OneProject"),
+    patch("/v3/projects/{project}", "changeProject", "Change a project")
+        .takes("ChangedProject")
+        .answers("OneProject"),
     delete("/v3/projects/{project}", "deleteProject", "Delete an empty project").gives(204, Payload::None),
-    get("/v3/domains", "listDomains", "The account"),
-    get("/v3/domains/{domain}", "showDomain", "The account, by id"),
-    get("/v3/users", "listUsers", "List users"),
-    post("/v3/users", "createUser", "Create a user").takes("Any").gives(201, Payload::Json("Any")),
-    get("/v3/users/{user}", "showUser", "One user"),
-    patch("/v3/users/{user}", "changeUser", "Change a user").takes("Any"),
+    get("/v3/domains", "listDomains", "The account").answers("DomainList"),
+    get("/v3/domains/{domain}", "showDomain", "The account, by id").answers("OneDomain"),
+    get("/v3/users", "listUsers", "List users").answers("UserList"),
+    post("/v3/users", "createUser", "Create a user").takes("NewUser").gives(201, Payload::Json("OneUser")),
+    get("/v3/users/{user}", "showUser", "One user").answers("OneUser"),
+    patch("/v3/users/{user}", "changeUser", "Change a user").takes("ChangedUser").answers("OneUser"),
     delete("/v3/users/{user}", "deleteUser", "Delete a user").gives(204, Payload::None),
-    get("/v3/users/{user}/groups", "listGroupsOfUser", "Groups of a user"),
-    get("/v3/users/{user}/projects", "listProjectsOfUser", "Projects of a user").asks(PROJECT_FILTER),
-    get("/v3/groups", "listGroups", "List groups"),
-    post("/v3/groups", "createGroup", "Create a group").takes("Any").gives(201, Payload::Json("Any")),
-    get("/v3/groups/{group}", "showGroup", "One group"),
-    patch("/v3/groups/{group}", "changeGroup", "Change a group").takes("Any"),
+    get("/v3/users/{user}/groups", "listGroupsOfUser", "Groups of a user").answers("GroupList"),
+    get("/v3/users/{user}/projects", "listProjectsOfUser", "Projects of a user")
+        .asks(PROJECT_FILTER)
+        .answers("ProjectList"),
+    get("/v3/groups", "listGroups", "List groups").answers("GroupList"),
+    post("/v3/groups", "createGroup", "Create a group")
+        .takes("NewGroup")
+        .gives(201, Payload::Json("OneGroup")),
+    get("/v3/groups/{group}", "showGroup", "One group").answers("OneGroup"),
+    patch("/v3/groups/{group}", "changeGroup", "Change a group").takes("ChangedGroup").answers("OneGroup"),
     delete("/v3/groups/{group}", "deleteGroup", "Delete a group").gives(204, Payload::None),
-    get("/v3/groups/{group}/users", "listMembers", "Users of a group"),
+    get("/v3/groups/{group}/users", "listMembers", "Users of a group").answers("UserList"),
     get("/v3/groups/{group}/users/{user}", "checkMember", "Whether a user is in a group")
         .gives(204, Payload::None),
     put("/v3/groups/{group}/users/{user}", "addMember", "Put a user into a group").gives(204, Payload::None),
     delete("/v3/groups/{group}/users/{user}", "removeMember", "Take a user out of a group")
         .gives(204, Payload::None),
-    get("/v3/roles", "listRoles", "List roles"),
-    get("/v3/roles/{role}", "showRole", "One role"),
-    get("/v3.0/OS-ROLE/roles", "listCustomRoles", "The same"),
+    get("/v3/roles", "listRoles", "List roles").answers("RoleList"),
+    get("/v3/roles/{role}", "showRole", "One role").answers("OneRole"),
+    get("/v3.0/OS-ROLE/roles", "listCustomRoles", "The same").answers("RoleList"),
     post("/v3.0/OS-ROLE/roles", "createRole", "Create a role with a policy")
-        .takes("Any")
-        .gives(201, Payload::Json("Any")),
-    get("/v3.0/OS-ROLE/roles/{role}", "showCustomRole", "One role"),
-    patch("/v3.0/OS-ROLE/roles/{role}", "changeRole", "Change a role").takes("Any"),
+        .takes("NewRole")
+        .gives(201, Payload::Json("OneRole")),
+    get("/v3.0/OS-ROLE/roles/{role}", "showCustomRole", "One role").answers("OneRole"),
+    patch("/v3.0/OS-ROLE/roles/{role}", "changeRole", "Change a role")
+        .takes("ChangedRole")
+        .answers("OneRole"),
     delete("/v3.0/OS-ROLE/roles/{role}", "deleteRole", "Delete a role").gives(204, Payload::None),
     get("/v3/role_assignments", "listAssignments", "Who has which role where"),
     get(
         "/v3/projects/{project}/users/{user}/roles",
         "listRolesOfUserInProject",
         "Roles of a user in a project",
-    ),
+    )
+    .answers("RoleList"),
     get(
         "/v3/projects/{project}/users/{user}/roles/{role}",
         "checkRoleOfUserInProject",
@@ -255,7 +282,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/v3/projects/{project}/groups/{group}/roles",
         "listRolesOfGroupInProject",
         "Roles of a group in a project",
-    ),
+    )
+    .answers("RoleList"),
     get(
         "/v3/projects/{project}/groups/{group}/roles/{role}",
         "checkRoleOfGroupInProject",
@@ -274,7 +302,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "Take it away",
     )
     .gives(204, Payload::None),
-    get("/v3/domains/{domain}/users/{user}/roles", "listRolesOfUserInDomain", "Roles of a user in a domain"),
+    get("/v3/domains/{domain}/users/{user}/roles", "listRolesOfUserInDomain", "Roles of a user in a domain")
+        .answers("RoleList"),
     get(
         "/v3/domains/{domain}/users/{user}/roles/{role}",
         "checkRoleOfUserInDomain",
@@ -293,7 +322,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/v3/domains/{domain}/groups/{group}/roles",
         "listRolesOfGroupInDomain",
         "Roles of a group in a domain",
-    ),
+    )
+    .answers("RoleList"),
     get(
         "/v3/domains/{domain}/groups/{group}/roles/{role}",
         "checkRoleOfGroupInDomain",
@@ -309,23 +339,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
     delete("/v3/domains/{domain}/groups/{group}/roles/{role}", "withdrawRoleOfGroupInDomain", "Take it away")
         .gives(204, Payload::None),
     get("/v3.0/OS-CREDENTIAL/credentials", "listKeys", "Access keys of a user")
-        .asks(&[may("user_id", Sort::Text)]),
+        .asks(&[may("user_id", Sort::Text)])
+        .answers("CredentialList"),
     post("/v3.0/OS-CREDENTIAL/credentials", "createKey", "An access key; its secret is in this answer only")
-        .may_take("Any")
-        .gives(201, Payload::Json("Any")),
-    get("/v3.0/OS-CREDENTIAL/credentials/{access}", "showKey", "One access key"),
+        .may_take("NewCredential")
+        .gives(201, Payload::Json("OneCredential")),
+    get("/v3.0/OS-CREDENTIAL/credentials/{access}", "showKey", "One access key").answers("OneCredential"),
     put("/v3.0/OS-CREDENTIAL/credentials/{access}", "changeKey", "Switch an access key on or off")
-        .takes("Any"),
+        .takes("ChangedCredential")
+        .answers("OneCredential"),
     delete("/v3.0/OS-CREDENTIAL/credentials/{access}", "deleteKey", "Delete an access key")
         .gives(204, Payload::None),
-    get("/gestalt/v1/calls", "listCalls", "Every call and the action it needs"),
+    get("/gestalt/v1/calls", "listCalls", "Every call and the action it needs").refuses(CREDENTIALS),
     get("/gestalt/v1/audit", "readAudit", "Who did what")
-        .asks(&[may("from", Sort::Count { least: 1 }), LIMIT]),
+        .asks(&[may("from", Sort::Count { least: 1 }), LIMIT])
+        .refuses(CREDENTIALS),
     // Graphs.
     get("/v2/{project}/graphs", "listGraphs", "List graphs").asks(PAGE).answers("GraphList"),
     post("/v2/{project}/graphs", "createGraph", "Create a graph").takes("NewGraph").answers("GraphName"),
-    get("/v2/{project}/graphs/quotas", "showQuotas", "What is left of the quotas"),
-    get("/v2/{project}/graphs/{graph}", "showGraph", "One graph").answers("OneGraph"),
+    get("/v2/{project}/graphs/quotas", "showQuotas", "What is left of the quotas").answers("Quotas"),
+    get("/v2/{project}/graphs/{graph}", "showGraph", "One graph").answers("OneGraph").refuses(GONE),
     delete("/v2/{project}/graphs/{graph}", "deleteGraph", "Delete a graph")
         .asks(&[may("keep_backup", Sort::Flag)])
         .may_take("Any")
@@ -357,7 +390,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post("/v2/{project}/graphs/{graph}/backups", "addBackup", "Add a backup")
         .may_take("Any")
         .answers("NewBackup"),
-    delete("/v2/{project}/graphs/{graph}/backups/{backup}", "deleteBackup", "Delete a backup"),
+    delete("/v2/{project}/graphs/{graph}/backups/{backup}", "deleteBackup", "Delete a backup")
+        .answers("Empty"),
     post("/v2/{project}/graphs/{graph}/backups/export", "exportBackup", "Copy a backup to a bucket")
         .takes("BackupExport")
         .answers("JobId"),
@@ -365,16 +399,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .takes("BackupImport")
         .answers("NewBackup"),
     get("/v2/{project}/graphs/{graph}/backup-files", "listBackupFiles", "Download links of a backup")
-        .asks(&[must("backup_id", Sort::Text)]),
-    get("/v2/{project}/graphs/{graph}/backup-policy", "showBackupPolicy", "Automatic backups of a graph"),
+        .asks(&[must("backup_id", Sort::Text)])
+        .answers("BackupFiles"),
+    get("/v2/{project}/graphs/{graph}/backup-policy", "showBackupPolicy", "Automatic backups of a graph")
+        .answers("BackupPolicyInForce"),
     put(
         "/v2/{project}/graphs/{graph}/backup-policy",
         "changeBackupPolicy",
         "Set automatic backups of a graph",
     )
-    .takes("BackupPolicy"),
+    .takes("BackupPolicy")
+    .answers("BackupPolicyInForce"),
     get("/obs/backup-links/{project}/{graph}/{backup}/{*name}", "downloadBackupFile", "A file of a backup")
         .gives(200, Payload::Bytes)
+        .refuses(GONE)
         .open(),
     // Size, network and scenes.
     post("/v2/{project}/graphs/{graph}/resize", "resizeGraph", "Another edge quota")
@@ -385,36 +423,51 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers("JobId"),
     post("/v2/{project}/graphs/{graph}/upgrade", "upgradeGraph", "Move a graph to another version")
         .takes("Upgrade"),
-    post("/v2/{project}/graphs/{graph}/bind-eip", "bindEip", "Record an EIP").takes("Eip"),
-    post("/v2/{project}/graphs/{graph}/unbind-eip", "unbindEip", "Forget an EIP").takes("Eip"),
+    post("/v2/{project}/graphs/{graph}/bind-eip", "bindEip", "Record an EIP").takes("Eip").answers("Empty"),
+    post("/v2/{project}/graphs/{graph}/unbind-eip", "unbindEip", "Forget an EIP")
+        .takes("Eip")
+        .answers("Empty"),
     post("/v2/{project}/graphs/{graph}/sg/change", "changeSecurityGroup", "Record a security group")
-        .takes("SecurityGroup"),
-    get("/v2/{project}/graphs/scenes", "listScenes", "Scenes there are: none"),
+        .takes("SecurityGroup")
+        .answers("Empty"),
+    get("/v2/{project}/graphs/scenes", "listScenes", "Scenes there are: none").answers("SceneList"),
     post("/v2/{project}/graphs/{graph}/scenes/register", "registerScenes", "Register scenes").takes("Scenes"),
     post("/v2/{project}/graphs/{graph}/scenes/unregister", "unregisterScenes", "Unregister scenes")
-        .takes("Scenes"),
+        .takes("Scenes")
+        .answers("UnregisteredScenes"),
     // The task centre.
     get("/v2/{project}/graphs/jobs", "listJobs", "The task centre").asks(JOB_FILTER).answers("JobList"),
     get("/v2/{project}/graphs/{graph}/jobs/{job}/status", "showJob", "One job").answers("Job"),
     // Metadata.
-    get("/v2/{project}/graphs/metadatas", "listMetadata", "List metadata").asks(PAGE),
-    post("/v2/{project}/graphs/metadatas", "createMetadata", "Create metadata").takes("NewMetadata"),
+    get("/v2/{project}/graphs/metadatas", "listMetadata", "List metadata").asks(PAGE).answers("MetadataList"),
+    post("/v2/{project}/graphs/metadatas", "createMetadata", "Create metadata")
+        .takes("NewMetadata")
+        .answers("MetadataName"),
     get("/v2/{project}/graphs/metadatas/{metadata}", "showMetadata", "One metadata").answers("OneMetadata"),
-    delete("/v2/{project}/graphs/metadatas/{metadata}", "deleteMetadata", "Delete metadata"),
+    delete("/v2/{project}/graphs/metadatas/{metadata}", "deleteMetadata", "Delete metadata").answers("Empty"),
     post(
         "/v2/{project}/graphs/metadata/upload-from-obs",
         "uploadMetadata",
         "Metadata from a file of the object area",
     )
-    .takes("MetadataFile"),
+    .takes("MetadataFile")
+    .answers("MetadataName"),
     get("/v1.0/{project}/graphs/metadatas/{metadata}", "showMetadataV1", "One metadata, the older way"),
     // The object area.
-    get("/obs/{bucket}", "listObjects", "Objects of a bucket").asks(&[may("prefix", Sort::Text)]),
-    get("/obs/{bucket}/", "listObjectsBelow", "The same").asks(&[may("prefix", Sort::Text)]),
-    get("/obs/{bucket}/{*key}", "readObject", "An object's bytes").gives(200, Payload::Bytes),
-    head("/obs/{bucket}/{*key}", "checkObject", "An object's size"),
-    put("/obs/{bucket}/{*key}", "writeObject", "Store an object").takes_bytes(),
-    delete("/obs/{bucket}/{*key}", "deleteObject", "Remove an object").gives(204, Payload::None),
+    get("/obs/{bucket}", "listObjects", "Objects of a bucket")
+        .asks(OBJECT_PAGE)
+        .refuses(GONE)
+        .answers("ObjectList"),
+    get("/obs/{bucket}/", "listObjectsBelow", "The same")
+        .asks(OBJECT_PAGE)
+        .refuses(GONE)
+        .answers("ObjectList"),
+    get("/obs/{bucket}/{*key}", "readObject", "An object's bytes").gives(200, Payload::Bytes).refuses(GONE),
+    head("/obs/{bucket}/{*key}", "checkObject", "An object's size").refuses(GONE),
+    put("/obs/{bucket}/{*key}", "writeObject", "Store an object").takes_bytes().refuses(CONFLICT),
+    delete("/obs/{bucket}/{*key}", "deleteObject", "Remove an object")
+        .gives(204, Payload::None)
+        .refuses(GONE),
     // The data plane.
     get("/ges/v1.0/{project_id}/graphs/{graph}/summary", "showSummary", "Counts and the content root")
         .asks(&[may("label_details", Sort::Flag)])

@@ -1,6 +1,8 @@
 //! Bodies and answers that operations name. What is not required may be absent; unknown fields
 //! are ignored in requests and may come in answers.
 
+mod identity;
+
 use serde_json::{Value, json};
 
 fn object(required: &[&str], properties: Value) -> Value {
@@ -30,9 +32,13 @@ pub(super) fn all() -> Value {
         "JobId": object(&["job_id"], json!({"job_id": text})),
         "NewBackup": object(&["job_id", "backup_id"], json!({"job_id": text, "backup_id": text})),
         "GraphName": object(&["id", "name"], json!({"id": text, "name": text})),
-        "Token": object(&["token"], json!({"token": {"type": "object"}})),
     });
-    for part in [management(&text, &count, &flag, &named), data(&text, &flag, &named)] {
+    for part in [
+        identity::all(),
+        management(&text, &count, &flag, &named),
+        around(&text, &count, &flag),
+        data(&text, &flag, &named),
+    ] {
         if let (Value::Object(all), Value::Object(part)) = (&mut all, part) {
             all.extend(part);
         }
@@ -45,15 +51,6 @@ fn management(text: &Value, count: &Value, flag: &Value, named: &dyn Fn(&str) ->
         object(&[count_name, list_name], json!({count_name: count, list_name: list(item)}))
     };
     json!({
-        "LogIn": object(&["auth"], json!({"auth": object(&["identity"], json!({
-            "identity": object(&["methods", "password"], json!({
-                "methods": {"type": "array", "items": {"const": "password"}, "minItems": 1},
-                "password": object(&["user"], json!({"user": object(&["password"], json!({
-                    "name": text, "id": text, "password": text, "domain": {"type": "object"},
-                }))})),
-            })),
-            "scope": {"type": "object"},
-        }))})),
         "Graph": object(&["id", "name", "status"], json!({
             "id": text, "name": text, "status": text, "graph_size_type_index": text, "created": text,
             "updated": text, "created_by": text, "schema_mode": text, "data_store_version": text,
@@ -111,6 +108,15 @@ fn management(text: &Value, count: &Value, flag: &Value, named: &dyn Fn(&str) ->
             "job_detail": {"type": "object"},
         })),
         "JobList": paged("job_count", "job_list", "Job"),
+    })
+}
+
+/// Metadata, quotas, scenes, and what a backup and a bucket consist of.
+fn around(text: &Value, count: &Value, flag: &Value) -> Value {
+    let paged = |count_name: &str, list_name: &str, item: &str| {
+        object(&[count_name, list_name], json!({count_name: count, list_name: list(item)}))
+    };
+    json!({
         "NewMetadata": object(&["name", "metadata_path", "ges_metadata"], json!({
             "name": {"type": "string", "pattern": "^[A-Za-z0-9_]{1,64}$"}, "metadata_path": text,
             "description": text, "is_overwrite": flag,
@@ -119,7 +125,42 @@ fn management(text: &Value, count: &Value, flag: &Value, named: &dyn Fn(&str) ->
         "MetadataFile": object(&["name", "metadata_path"], json!({
             "name": {"type": "string", "pattern": "^[A-Za-z0-9_]{1,64}$"}, "metadata_path": text,
         })),
-        "OneMetadata": object(&["ges_metadata"], json!({"ges_metadata": {"type": "object"}})),
+        "OneMetadata": object(&["ges_metadata"], json!({"ges_metadata": object(&["labels"], json!({
+            "labels": {"type": "array", "items": object(&["name"], json!({
+                "name": text,
+                "properties": {"type": ["array", "null"], "items": {"type": "object", "additionalProperties": text}},
+            }))},
+        }))})),
+        "MetadataName": object(&["id", "name"], json!({"id": text, "name": text})),
+        "Metadata": object(&["id", "name", "metadata_path", "status"], json!({
+            "id": text, "name": text, "description": text, "metadata_path": text, "status": {"const": "200"},
+            "start_time": text, "last_update_time": text, "encrypted": flag,
+            "master_key_id": text, "master_key_name": text,
+        })),
+        "MetadataList": paged("schema_count", "schema_list", "Metadata"),
+        "Quotas": object(&["quotas"], json!({"quotas": object(&["resources"], json!({
+            "resources": {"type": "array", "items": object(&["type", "available"], json!({
+                "type": {"enum": ["graph", "backup", "metadata"]}, "available": count, "edge_volume": count,
+            }))},
+        }))})),
+        "BackupFiles": object(&["bucket", "files"], json!({"bucket": text, "files": {
+            "type": "array", "items": object(&["name", "size", "download_link", "link_expired_time"], json!({
+                "name": text, "size": count, "download_link": {"type": "string", "format": "uri"},
+                "link_expired_time": text,
+            })),
+        }})),
+        "BackupPolicyInForce": object(&["enabled", "interval_seconds", "keep", "next_time"], json!({
+            "enabled": flag, "interval_seconds": count, "keep": count, "next_time": {"type": ["string", "null"]},
+        })),
+        "SceneList": object(&["results"], json!({"results": {"type": "array", "maxItems": 0}})),
+        "UnregisteredScenes": object(&["success", "failure"], json!({
+            "success": {"type": "array", "items": text}, "failure": {"type": "array", "items": text},
+        })),
+        "ObjectList": object(&["bucket", "objects", "is_truncated"], json!({
+            "bucket": text, "prefix": text, "is_truncated": flag, "next_marker": {"type": ["string", "null"]},
+            "objects": {"type": "array", "items": object(&["key", "size"], json!({"key": text, "size": count}))},
+        })),
+        "Empty": {"type": "object", "maxProperties": 0},
     })
 }
 
