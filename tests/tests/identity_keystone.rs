@@ -29,7 +29,9 @@ fn a_token_of_the_keystone_opens_its_project() {
     let client = pair.with_token_of(&there);
     let graph = client.create_graph("here");
     graph.data_get("/summary").ok();
-    assert_eq!(client.get("/v3/auth/catalog").status, 200);
+    let catalog = client.get("/v3/auth/catalog").ok();
+    let identity = catalog["catalog"][0]["endpoints"][0]["url"].as_str().expect("where to log in");
+    assert_eq!(identity, format!("{}/v3", pair.keystone.url()));
 
     let reader = there.user_in(&there.project, "reader", &["GES ReadOnlyAccess"]);
     let reader = pair.with_token_of(&reader);

@@ -1,5 +1,5 @@
-//! The Python of the tests with unmodified clients: a virtual environment with the versions that
-//! `tests/clients/requirements.txt` pins.
+//! The Python of the tests with unmodified clients: virtual environments with the versions that
+//! files in `tests/clients` pin.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,22 @@ use crate::workspace::{self, Workspace};
 
 const FOLDER: &str = "tests/clients";
 
-/// The Python of the environment, which is made if it is not there or was made for others.
-pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf> {
-    let requirements = workspace.root.join(FOLDER).join("requirements.txt");
+/// A virtual environment: what it is called, and the file with what is in it.
+struct Environment {
+    name: &'static str,
+    requirements: &'static str,
+}
+
+const CLIENTS: Environment = Environment { name: "clients-venv", requirements: "requirements.txt" };
+/// OpenStack's Keystone, which other versions of the same libraries suit.
+const KEYSTONE: Environment =
+    Environment { name: "keystone-venv", requirements: "keystone-requirements.txt" };
+
+/// The Python of an environment, which is made if it is not there or was made for others.
+fn python(workspace: &Workspace, environment: &Environment) -> Result<PathBuf> {
+    let requirements = workspace.root.join(FOLDER).join(environment.requirements);
     let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
-    let folder = workspace.target.join("clients-venv");
+    let folder = workspace.target.join(environment.name);
     let python = folder.join("bin").join("python");
     if !is_made_for(&folder, &wanted) {
         make(&folder)?;
@@ -29,11 +40,11 @@ pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Runs all of them; what they leave behind stays out of the sources.
-pub(crate) fn tests(workspace: &Workspace, python: &Path) -> Command {
-    let mut tests = Command::new(python);
+pub(crate) fn tests(workspace: &Workspace) -> Result<Command> {
+    let mut tests = Command::new(python(workspace, &CLIENTS)?);
     tests.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(workspace.root.join(FOLDER));
-    tests.env("PYTHONDONTWRITEBYTECODE", "1");
-    tests
+    tests.env("PYTHONDONTWRITEBYTECODE", "1").env("KEYSTONE_PYTHON", python(workspace, &KEYSTONE)?);
+    Ok(tests)
 }
 
 /// Written last, so that an environment that was not finished is made again.

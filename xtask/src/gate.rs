@@ -148,9 +148,8 @@ fn api(workspace: &Workspace, _: &Effort) -> Result<Outcome> {
 }
 
 fn clients(workspace: &Workspace, effort: &Effort) -> Result<Outcome> {
-    let python = clients::environment(workspace)?;
+    let mut tests = clients::tests(workspace)?;
     workspace.build_gestalt(Profile::Dev)?;
-    let mut tests = clients::tests(workspace, &python);
     tests.env("GESTALT_BIN", workspace.gestalt_path(Profile::Dev));
     counted(tests.env("SCHEMA_SECONDS", effort.schema_seconds), Tally::of_pytest_summary)
 }

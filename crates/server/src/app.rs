@@ -269,13 +269,17 @@ impl App {
     /// The service catalog of a token.
     pub(crate) fn catalog(&self, project: Option<&ProjectId>) -> Value {
         let url = self.0.url.get().map_or("", String::as_str);
-        let service = |name: &str, path: String| {
-            let endpoint = json!({"id": name, "interface": "public", "region": "local-1", "region_id": "local-1", "url": format!("{url}{path}")});
+        let service = |name: &str, url: String| {
+            let endpoint = json!({"id": name, "interface": "public", "region": "local-1", "region_id": "local-1", "url": url});
             json!({"id": name, "name": name, "type": name, "endpoints": [endpoint]})
         };
-        let identity = service("identity", "/v3".into());
+        let log_in_at = match &self.0.config.keystone {
+            Some(keystone) => keystone.url.clone(),
+            None => format!("{url}/v3"),
+        };
+        let identity = service("identity", log_in_at);
         match project {
-            Some(project) => json!([identity, service("ges", format!("/v2/{project}"))]),
+            Some(project) => json!([identity, service("ges", format!("{url}/v2/{project}"))]),
             None => json!([identity]),
         }
     }
