@@ -37,6 +37,9 @@ fn changes_are_recorded_with_who_what_and_where() {
     let (request, ids) = (asked.header("X-Request-Id").to_owned(), asked.ok());
     graph.data_post("/vertices", json!({"vertex": "private_matter", "label": "l", "properties": {}})).ok();
     graph.data_post("/vertices/action?action_id=batch-query", json!({"vertices": ["private_matter"]})).ok();
+    let id = ids["backup_id"].as_str().expect("an id");
+    alice.follow(&graph.id, ids["job_id"].as_str().expect("an id"));
+    alice.get(&graph.path(&format!("/backup-files?backup_id={id}"))).ok();
     alice.get("/v2/{p}/graphs").ok();
     alice.get("/v3/users").refused_identity(403);
     alice.try_log_in("alice", "a wrong password").refused_identity(401);
@@ -62,6 +65,8 @@ fn changes_are_recorded_with_who_what_and_where() {
     assert_eq!(of("POST /v3/users")[0]["user"]["name"], "admin");
     assert_eq!(of("POST /ges/v1.0/{project_id}/graphs/{graph}/vertices")[0]["of"]["graph"], "watched");
     assert_eq!(of("GET /v3/users")[0]["outcome"], "refused");
+    let taken = &of("GET /v2/{project}/graphs/{graph}/backup-files")[0];
+    assert_eq!((&taken["user"]["name"], &taken["of"]["backup"]), (&json!("alice"), &json!(id)));
     let log_ins = of("POST /v3/auth/tokens");
     let refused: Vec<&Value> = log_ins.iter().filter(|record| record["outcome"] == "refused").collect();
     assert_eq!(refused.len(), 1, "{log_ins:#?}");

@@ -28,6 +28,9 @@ const NAMES: [&str; 13] = [
 /// Fields of answers that name what was made.
 const MADE: [&str; 6] = ["id", "graph_id", "backup_id", "job_id", "access", "name"];
 
+/// Whoever has the links of a backup has the graph, and needs nobody's leave to fetch it.
+const LINKS: &str = "/v2/{project}/graphs/{graph}/backup-files";
+
 /// Whoever did it. Put into the answer's extensions by whatever knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Actor {
@@ -48,7 +51,7 @@ enum Kind {
     Look,
     /// Changes elements of a graph.
     Elements,
-    /// Changes something else.
+    /// Changes something else, or gives the data of a graph away.
     Change,
     /// Proves who somebody is, and so is recorded even if nobody is known.
     Password,
@@ -113,6 +116,11 @@ impl Call {
             let named = named.filter(|(name, _)| NAMES.contains(name));
             entry.of.extend(named.map(|(name, value)| (name.to_owned(), value.into())));
         }
+        if route == LINKS {
+            let mut asked = parts.uri.query().into_iter().flat_map(|query| query.split('&'));
+            let backup = asked.find_map(|pair| pair.strip_prefix("backup_id="));
+            entry.of.extend(backup.map(|backup| ("backup".into(), backup.into())));
+        }
         let Ok(address) = Address::from_request_parts(parts, app).await;
         entry.address = address.to_string();
         entry.request = REQUEST_ID.try_with(String::clone).unwrap_or_default();
@@ -125,6 +133,7 @@ impl Kind {
         let query = parts.uri.query().unwrap_or_default();
         match route {
             "/v3/auth/tokens" | "/v3/users/{user}/password" if parts.method == "POST" => Self::Password,
+            LINKS => Self::Change,
             _ if !changes(&parts.method) => Self::Look,
             _ if route.starts_with("/ges/")
                 && query.split('&').any(|pair| pair == "action_id=batch-query") =>
