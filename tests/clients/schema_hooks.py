@@ -21,9 +21,9 @@ RUINOUS = ("/start", "/stop", "/restart", "/clear-graph", "/import-graph", "/upg
 
 
 def values(name, path, method):
-    if path.startswith("/v3") and method != "get":
-        # The caller would change or remove itself.
-        return None
+    if path.startswith("/v3"):
+        # The caller must not change or remove itself.
+        return KNOWN.get(name if method == "get" or name == "domain" else f"expendable_{name}")
     if name == "graph" and path.startswith("/ges/"):
         name = "graph_name"
     elif name == "graph" and (path.endswith(RUINOUS) or (method == "delete" and path.endswith("{graph}"))):
